@@ -1,0 +1,262 @@
+"""Span, metrics and access line of every request, in one pure-ASGI middleware.
+
+It is the outermost layer of the application: it sees the status that really went out, the last
+byte, a stream that broke, and every exception exactly once.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from . import names, routes
+from .lifespan import Lifespan
+from .logs import mark_reported, report, write_access_line
+from .metrics import Metrics
+from .tracing import Tracing
+
+CLIENT_CLOSED_REQUEST: Final = 499  # nginx's code: the client left before the response was complete
+
+
+class ObservabilityMiddleware:
+    """Wraps an application; `endpoints` are answered here and observed only when they fail."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: Starlette,
+        tracing: Tracing,
+        metrics: Metrics,
+        lifespan: Lifespan,
+        endpoints: Mapping[str, ASGIApp],
+    ) -> None:
+        self.app = app
+        self.service = service
+        self.tracing = tracing
+        self.metrics = metrics
+        self.lifespan = lifespan
+        self.endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self.lifespan.run(self.app, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _WebSocket(self, scope).run(receive, send)
+        elif endpoint := self.endpoints.get(scope["path"]):
+            await _Probe(scope, send).run(endpoint, receive)
+        else:
+            await _Request(self, scope, receive, send).run()
+
+
+class _Request:
+    """One HTTP request, from its first byte to the last byte of its response.
+
+    The span and the access line end with the response, so work done after it (background tasks)
+    counts neither as latency nor as an open request. A 5xx waits for the application to return:
+    only then is the exception behind it known.
+    """
+
+    __slots__ = (
+        "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer", "_receive",
+        "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
+    )  # fmt: skip
+
+    def __init__(
+        self, outer: ObservabilityMiddleware, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._start = time.perf_counter()
+        self._outer, self._scope, self._receive, self._send = outer, scope, receive, send
+        self._method = scope["method"] if scope["method"] in names.KNOWN_METHODS else names.OTHER
+        self._root = scope.get("root_path", "")
+        self._status = 0
+        self._seconds: float | None = None
+        self._event_stream = self._disconnected = self._done = False
+        self._span, self._context = outer.tracing.server_span(scope["headers"], self._method)
+        scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
+
+    async def run(self) -> None:
+        token = attach(self._context)
+        self._outer.metrics.active_requests.inc()
+        try:
+            await self._outer.app(self._scope, self.receive, self.send)
+            if not self._done:
+                self._finish(None)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            detach(token)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and self._seconds is None:
+            self._disconnected = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            headers = list(message.get("headers", ()))
+            self._event_stream = any(
+                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                for name, value in headers
+            )
+            headers.append(self._outer.tracing.response_header(self._span))
+            message = {**message, "headers": headers}
+        await self._send(message)
+        if kind != "http.response.body" or self._done:
+            return
+        complete = not message.get("more_body", False)
+        if self._seconds is None and (complete or self._event_stream):
+            self._seconds = time.perf_counter() - self._start
+        if complete and self._status < 500:
+            self._finish(None)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._done:
+            report("error", "unhandled exception", error, __name__)
+            self._finish(error)
+            return
+        # The response is complete and so is its span: what fails now gets a span of its own.
+        span = self._outer.tracing.tracer.start_span("background task", self._context)
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR))
+        with_span = attach(set_span_in_context(span, self._context))
+        report("error", "unhandled exception in background task", error, __name__)
+        detach(with_span)
+        span.end()
+
+    def _finish(self, error: BaseException | None) -> None:
+        self._done = True
+        complete = self._seconds is not None and not self._event_stream
+        seconds = time.perf_counter() - self._start if self._seconds is None else self._seconds
+        if error is not None:
+            counted = 500 if self._status < 500 else self._status
+        elif self._disconnected and not complete:
+            counted = CLIENT_CLOSED_REQUEST
+        else:
+            counted = self._status or 500
+        sent = self._status or counted
+        route = routes.template(self._scope, self._root, self._outer.service.routes)
+        self._outer.metrics.active_requests.dec()
+        self._outer.metrics.request(
+            self._method, route, str(counted), seconds, self._span.get_span_context()
+        )
+        self._end_span(route, sent, counted, error)
+        self._write_line(route, sent, counted, seconds, error)
+
+    def _end_span(
+        self, route: str, sent: int, counted: int, error: BaseException | None
+    ) -> None:
+        span = self._span
+        if span.is_recording():
+            method = "HTTP" if self._method == names.OTHER else self._method
+            span.update_name(f"{method} {route}" if route else method)
+            attributes: dict[str, Any] = {
+                names.METHOD: self._method,
+                names.PATH: self._scope["path"],
+                names.SCHEME: self._scope.get("scheme", "http"),
+                names.STATUS: sent,
+            }
+            if route:
+                attributes[names.ROUTE] = route
+            if self._method == names.OTHER:
+                attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
+            if client := self._scope.get("client"):
+                attributes[names.CLIENT_ADDRESS] = client[0]
+            if counted >= 500:
+                attributes[names.ERROR_TYPE] = _error_type(error, counted)
+                span.set_status(Status(StatusCode.ERROR))
+            span.set_attributes(attributes)
+            if error is not None:
+                span.record_exception(error)
+        span.end()
+
+    def _write_line(
+        self, route: str, sent: int, counted: int, seconds: float, error: BaseException | None
+    ) -> None:
+        fields = _access_fields(self._scope, self._method, route, sent, seconds)
+        if counted >= 500:
+            fields[names.ERROR_TYPE] = _error_type(error, counted)
+        write_access_line("warning" if counted >= 500 else "info", __name__, fields)
+
+
+class _Probe:
+    """A call of /healthz, /ready or /metrics: no span, no metric, a line only when it fails."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._start = time.perf_counter()
+
+    async def run(self, endpoint: ASGIApp, receive: Receive) -> None:
+        await endpoint(self._scope, receive, self.send)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 500:
+            path, seconds = self._scope["path"], time.perf_counter() - self._start
+            fields = _access_fields(
+                self._scope, self._scope["method"], path, message["status"], seconds
+            )
+            write_access_line("warning", __name__, fields)
+        await self._send(message)
+
+
+class _WebSocket:
+    """One WebSocket connection: a span and a duration of its own, outside the request metrics."""
+
+    def __init__(self, outer: ObservabilityMiddleware, scope: Scope) -> None:
+        self._outer, self._scope = outer, scope
+        self._root = scope.get("root_path", "")
+        self._start = time.perf_counter()
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        span, context = self._outer.tracing.server_span(self._scope["headers"], "WEBSOCKET")
+        self._scope["fastapi.telemetry"] = None
+        token = attach(context)
+        failure = ""
+        try:
+            await self._outer.app(self._scope, receive, send)
+        except WebSocketDisconnect as gone:
+            mark_reported(gone)  # a client that leaves is no error
+            raise
+        except BaseException as error:
+            failure = _error_type(error, 500)
+            span.record_exception(error)
+            span.set_status(Status(StatusCode.ERROR))
+            report("error", "unhandled exception in websocket", error, __name__)
+            raise
+        finally:
+            route = routes.template(self._scope, self._root, self._outer.service.routes)
+            seconds = time.perf_counter() - self._start
+            span.update_name(f"WEBSOCKET {route}".rstrip())
+            span.set_attribute(names.ROUTE, route)
+            span.end()
+            self._outer.metrics.websocket(route, "500" if failure else "", seconds)
+            detach(token)
+
+
+def _error_type(error: BaseException | None, status: int) -> str:
+    """The exception's class, or the status where there was none (semantic conventions, error)."""
+    return type(error).__qualname__ if error is not None else str(status)
+
+
+def _access_fields(
+    scope: Scope, method: str, route: str, status: int, seconds: float
+) -> dict[str, Any]:
+    client = scope.get("client")
+    return {
+        names.METHOD: method,
+        names.PATH: scope["path"],
+        names.ROUTE: route,
+        names.STATUS: status,
+        names.DURATION: round(seconds, 6),
+        names.CLIENT_ADDRESS: client[0] if client else "",
+    }
