@@ -53,9 +53,7 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
     `install(app, settings).readiness.add("database", check)`.
     """
     described = resource.describe(settings)
-    logs.configure(
-        resource.log_fields(described), settings.log_level, settings.log_redacted_keys
-    )
+    logs.configure(resource.log_fields(described), settings.log_level, settings.log_redacted_keys)
     traces = tracing.start(settings, described)
     version = str(described.attributes[SERVICE_VERSION])
     measured = metrics.Metrics(settings.identity, version, traces.queue)

@@ -1,6 +1,7 @@
 """The queue between ended spans and the collector: bounded, counted, flushed with a deadline."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -83,11 +84,16 @@ class SpanQueue(SpanProcessor):
 
     async def stop(self, seconds: float = FLUSH_SECONDS) -> None:
         """Export what is queued, and give up after `seconds` whatever the collector does."""
+        loop, flushed = asyncio.get_running_loop(), asyncio.Event()
+
+        def flush() -> None:
+            self._batches.shutdown()  # type: ignore[no-untyped-call]
+            with contextlib.suppress(RuntimeError):  # the loop gave up waiting and has closed
+                loop.call_soon_threadsafe(flushed.set)
+
         # A daemon thread: a collector that never answers must not keep the process alive.
-        worker = threading.Thread(target=self._batches.shutdown, daemon=True)
-        worker.start()
-        deadline = time.monotonic() + seconds
-        while worker.is_alive() and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        threading.Thread(target=flush, daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(flushed.wait(), seconds)
         if lost := self.size:
             _log.warning("spans lost at shutdown", spans_lost=lost)

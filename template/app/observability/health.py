@@ -15,7 +15,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import names
+from . import exposition, names
 from .logs import get_logger
 from .metrics import Metrics
 
@@ -124,7 +124,7 @@ def endpoints(readiness: Readiness, metrics: Metrics) -> Mapping[str, ASGIApp]:
         if readiness.state == "serving":
             readiness.refresh()  # the next scrape sees it; this one waits for no dependency
         accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-        body, content_type = metrics.render(accept.decode("latin-1"))
+        body, content_type = exposition.render(metrics.registry, accept.decode("latin-1"))
         return Response(body, headers={"content-type": content_type})
 
     return {

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import httpx
 from fastapi import Depends, Request
@@ -83,8 +83,7 @@ class TracedTransport(httpx.AsyncBaseTransport):
             call.end(error)
             raise
         call.status = response.status_code
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _TracedStream(response.stream, call)
+        response.stream = _TracedStream(cast(httpx.AsyncByteStream, response.stream), call)
         return response
 
     async def aclose(self) -> None:
@@ -106,7 +105,8 @@ class _Call:
             attributes={
                 names.METHOD: method,
                 names.SERVER_ADDRESS: self.address,
-                names.SERVER_PORT: request.url.port or (443 if request.url.scheme == "https" else 80),
+                names.SERVER_PORT: request.url.port
+                or (443 if request.url.scheme == "https" else 80),
                 # without user part and query: both may hold secrets
                 names.FULL_URL: str(request.url.copy_with(userinfo=b"", query=None, fragment=None)),
             },

@@ -14,9 +14,7 @@ class Lifespan:
     A failed start-up is one log line with its stack.
     """
 
-    def __init__(
-        self, started: Callable[[], None], stopped: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, started: Callable[[], None], stopped: Callable[[], Awaitable[None]]) -> None:
         self._started = started
         self._stopped = stopped
 

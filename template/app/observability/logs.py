@@ -1,22 +1,20 @@
 """One JSON object a line, whoever logs: structlog, the standard library, warnings, a crash."""
 
-import json
 import logging
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 import structlog
 from opentelemetry import trace
 from structlog.contextvars import get_contextvars
 
 from . import names, output
 from .redaction import Sanitizer, sanitizer
+from .render import exception_fields, render
 
 MAX_LINE: Final = 16_384  # bytes; container runtimes split longer lines
 MAX_ACCESS_LINE: Final = 4_096
@@ -91,9 +89,9 @@ def write_line(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int 
     Never raises: a value that cannot be rendered costs the fields, not the line.
     """
     try:
-        data = _render(line, {**get_contextvars(), **fields}, longest)
+        data = render(_clean, line, {**get_contextvars(), **fields}, longest)
     except Exception as error:
-        data = _render(line, {"log_error": f"{type(error).__name__}: {error}"}, longest)
+        data = render(_clean, line, {"log_error": f"{type(error).__name__}: {error}"}, longest)
     output.write(data)
 
 
@@ -122,46 +120,7 @@ def is_reported(error: BaseException | None) -> bool:
     return hasattr(error, _REPORTED)
 
 
-def exception_fields(error: BaseException) -> dict[str, str]:
-    """Return type, message and stack of an exception; the innermost frames stand last."""
-    return {
-        "type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
-        "message": str(error),
-        "stacktrace": "".join(traceback.format_exception(error)),
-    }
-
-
-def _render(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int) -> bytes:
-    for limit in (longest, 2048, 512, 128):
-        whole = _clean({**line, **_shorten(fields, limit), **line}, limit)
-        if limit != longest:
-            whole[names.TRUNCATED] = True
-        if len(data := _encode(whole)) <= longest:
-            return data
-    return _encode({**_clean(line, 128), names.TRUNCATED: True})
-
-
-def _shorten(fields: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
-    """Cut a stack from its front: the innermost frames and the message are at its end."""
-    error = fields.get(names.EXCEPTION)
-    if isinstance(error, dict) and len(stack := str(error.get("stacktrace", ""))) > limit:
-        return {**fields, names.EXCEPTION: {**error, "stacktrace": "..." + stack[3 - limit :]}}
-    return fields
-
-
-def _encode(line: dict[str, Any]) -> bytes:
-    """Return strict JSON in ASCII: no NaN, and no U+2028 that a reader takes for a line's end."""
-    try:
-        data = orjson.dumps(line)
-        if data.isascii():
-            return data
-        line = orjson.loads(data)
-    except TypeError:  # an integer over 64 bits, or half of a surrogate pair
-        pass
-    return json.dumps(line, separators=(",", ":")).encode("ascii")
-
-
-def _from_structlog(logger: str, method: str, fields: dict[str, Any]) -> str:
+def _from_structlog(logger: str, method: str, fields: MutableMapping[str, Any]) -> str:
     error = fields.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]

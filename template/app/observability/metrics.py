@@ -1,4 +1,4 @@
-"""The service's metrics, and `/metrics` in the two text formats that Prometheus reads."""
+"""The service's metrics: prometheus-client instruments under OpenTelemetry's names."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,13 +13,10 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 
-from . import names, output
+from . import names
 from .export import SpanQueue
+from .exposition import TelemetryHealth
 from .settings import Identity
 
 LAG_INTERVAL: Final = 0.5
@@ -45,7 +42,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        self.registry.register(_TelemetryHealth(queue))
+        self.registry.register(TelemetryHealth(queue))
         self._requests = Histogram(
             names.REQUEST_DURATION,
             "Time from the first byte of a request to the last byte of its response.",
@@ -140,13 +137,6 @@ class Metrics:
             await asyncio.sleep(LAG_INTERVAL)
             self._lag.observe(max(0.0, loop.time() - due))
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and content type for an Accept header, whatever that header says."""
-        if "application/openmetrics-text" in accept:
-            body = openmetrics.generate_latest(self.registry, version="1.0.0")
-            return body, "application/openmetrics-text; version=1.0.0; charset=utf-8"
-        return generate_latest(_WithoutCreated(self.registry)), CONTENT_TYPE_PLAIN_0_0_4
-
     def _request_series(self, method: str, route: str, status: str) -> Histogram:
         error = status if status >= "500" else ""
         series = self._requests.labels(method, route, status, error)
@@ -157,56 +147,3 @@ def _exemplar(span: SpanContext) -> dict[str, str] | None:
     if not span.trace_flags.sampled:
         return None
     return {names.TRACE_ID: f"{span.trace_id:032x}", names.SPAN_ID: f"{span.span_id:016x}"}
-
-
-class _WithoutCreated(Collector):
-    """The classic format has no created timestamps: there they would be series of their own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._registry.collect():
-            created = metric.name + "_created"
-            metric.samples = [sample for sample in metric.samples if sample.name != created]
-            yield metric
-
-
-class _TelemetryHealth(Collector):
-    """What telemetry itself lost or holds back, so that a silent loss can be alerted on."""
-
-    def __init__(self, queue: SpanQueue | None) -> None:
-        self._queue = queue
-
-    def collect(self) -> Iterable[Metric]:
-        written = CounterMetricFamily(names.LOG_LINES_WRITTEN, "Log lines written to stdout.")
-        written.add_metric([], output.written)
-        yield written
-        yield _counter(
-            names.LOG_LINES_DROPPED,
-            "Log lines lost because stdout was blocked or broken.",
-            output.dropped,
-        )
-        if self._queue is None:
-            return
-        yield GaugeMetricFamily(
-            names.SPAN_QUEUE_SIZE, "Spans waiting for export.", self._queue.size
-        )
-        yield GaugeMetricFamily(
-            names.SPAN_QUEUE_CAPACITY, "Spans that may wait for export.", self._queue.capacity
-        )
-        yield _counter(
-            names.SPANS_PROCESSED,
-            "Ended spans, by what kept them from the queue.",
-            self._queue.processed,
-        )
-        yield _counter(
-            names.SPANS_EXPORTED, "Spans exported, by error type.", self._queue.exported
-        )
-
-
-def _counter(name: str, text: str, counts: dict[str, int]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=[names.LABEL_ERROR_TYPE])
-    for error, count in counts.items():
-        family.add_metric([error], count)
-    return family

@@ -12,11 +12,10 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
 
-from . import names, routes
+from . import names, routes, websocket
 from .lifespan import Lifespan
-from .logs import mark_reported, report, write_access_line
+from .logs import report, write_access_line
 from .metrics import Metrics
 from .tracing import Tracing
 
@@ -48,9 +47,11 @@ class ObservabilityMiddleware:
         if scope["type"] == "lifespan":
             await self.lifespan.run(self.app, scope, receive, send)
         elif scope["type"] == "websocket":
-            await _WebSocket(self, scope).run(receive, send)
+            await websocket.serve(
+                self.app, self.service, self.tracing, self.metrics, scope, receive, send
+            )
         elif endpoint := self.endpoints.get(scope["path"]):
-            await _Probe(scope, send).run(endpoint, receive)
+            await _probe(endpoint, scope, receive, send)
         else:
             await _Request(self, scope, receive, send).run()
 
@@ -96,7 +97,7 @@ class _Request:
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] == "http.disconnect" and self._seconds is None:
+        if message["type"] == "http.disconnect" and not self._done:
             self._disconnected = True
         return message
 
@@ -135,128 +136,62 @@ class _Request:
         span.end()
 
     def _finish(self, error: BaseException | None) -> None:
+        """End span, metric and access line; `error` is what the application raised, if it did."""
         self._done = True
+        now = time.perf_counter()
         complete = self._seconds is not None and not self._event_stream
-        seconds = time.perf_counter() - self._start if self._seconds is None else self._seconds
+        seconds = now - self._start if self._seconds is None else self._seconds
         if error is not None:
-            counted = 500 if self._status < 500 else self._status
+            counted = max(self._status, 500)  # a stream that broke is no success
         elif self._disconnected and not complete:
             counted = CLIENT_CLOSED_REQUEST
         else:
             counted = self._status or 500
-        sent = self._status or counted
         route = routes.template(self._scope, self._root, self._outer.service.routes)
-        self._outer.metrics.active_requests.dec()
-        self._outer.metrics.request(
-            self._method, route, str(counted), seconds, self._span.get_span_context()
-        )
-        self._end_span(route, sent, counted, error)
-        self._write_line(route, sent, counted, seconds, error)
-
-    def _end_span(
-        self, route: str, sent: int, counted: int, error: BaseException | None
-    ) -> None:
-        span = self._span
+        fields = _fields(self._scope, self._method, route, self._status or counted)
+        if counted >= 500:
+            fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
+        metrics, span = self._outer.metrics, self._span
+        metrics.active_requests.dec()
+        metrics.request(self._method, route, str(counted), seconds, span.get_span_context())
         if span.is_recording():
             method = "HTTP" if self._method == names.OTHER else self._method
             span.update_name(f"{method} {route}" if route else method)
-            attributes: dict[str, Any] = {
-                names.METHOD: self._method,
-                names.PATH: self._scope["path"],
-                names.SCHEME: self._scope.get("scheme", "http"),
-                names.STATUS: sent,
-            }
-            if route:
-                attributes[names.ROUTE] = route
+            attributes = {key: value for key, value in fields.items() if value != ""}
+            attributes[names.SCHEME] = self._scope.get("scheme", "http")
             if self._method == names.OTHER:
                 attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
-            if client := self._scope.get("client"):
-                attributes[names.CLIENT_ADDRESS] = client[0]
-            if counted >= 500:
-                attributes[names.ERROR_TYPE] = _error_type(error, counted)
-                span.set_status(Status(StatusCode.ERROR))
             span.set_attributes(attributes)
             if error is not None:
                 span.record_exception(error)
+            if counted >= 500:
+                span.set_status(Status(StatusCode.ERROR))
         span.end()
-
-    def _write_line(
-        self, route: str, sent: int, counted: int, seconds: float, error: BaseException | None
-    ) -> None:
-        fields = _access_fields(self._scope, self._method, route, sent, seconds)
-        if counted >= 500:
-            fields[names.ERROR_TYPE] = _error_type(error, counted)
+        fields[names.DURATION] = round(now - self._start if self._event_stream else seconds, 6)
         write_access_line("warning" if counted >= 500 else "info", __name__, fields)
 
 
-class _Probe:
-    """A call of /healthz, /ready or /metrics: no span, no metric, a line only when it fails."""
+async def _probe(endpoint: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer /healthz, /ready or /metrics: no span, no metric, a line only for a failure."""
+    start = time.perf_counter()
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, send
-        self._start = time.perf_counter()
-
-    async def run(self, endpoint: ASGIApp, receive: Receive) -> None:
-        await endpoint(self._scope, receive, self.send)
-
-    async def send(self, message: Message) -> None:
+    async def observed(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= 500:
-            path, seconds = self._scope["path"], time.perf_counter() - self._start
-            fields = _access_fields(
-                self._scope, self._scope["method"], path, message["status"], seconds
-            )
+            fields = _fields(scope, scope["method"], scope["path"], message["status"])
+            fields[names.DURATION] = round(time.perf_counter() - start, 6)
             write_access_line("warning", __name__, fields)
-        await self._send(message)
+        await send(message)
+
+    await endpoint(scope, receive, observed)
 
 
-class _WebSocket:
-    """One WebSocket connection: a span and a duration of its own, outside the request metrics."""
-
-    def __init__(self, outer: ObservabilityMiddleware, scope: Scope) -> None:
-        self._outer, self._scope = outer, scope
-        self._root = scope.get("root_path", "")
-        self._start = time.perf_counter()
-
-    async def run(self, receive: Receive, send: Send) -> None:
-        span, context = self._outer.tracing.server_span(self._scope["headers"], "WEBSOCKET")
-        self._scope["fastapi.telemetry"] = None
-        token = attach(context)
-        failure = ""
-        try:
-            await self._outer.app(self._scope, receive, send)
-        except WebSocketDisconnect as gone:
-            mark_reported(gone)  # a client that leaves is no error
-            raise
-        except BaseException as error:
-            failure = _error_type(error, 500)
-            span.record_exception(error)
-            span.set_status(Status(StatusCode.ERROR))
-            report("error", "unhandled exception in websocket", error, __name__)
-            raise
-        finally:
-            route = routes.template(self._scope, self._root, self._outer.service.routes)
-            seconds = time.perf_counter() - self._start
-            span.update_name(f"WEBSOCKET {route}".rstrip())
-            span.set_attribute(names.ROUTE, route)
-            span.end()
-            self._outer.metrics.websocket(route, "500" if failure else "", seconds)
-            detach(token)
-
-
-def _error_type(error: BaseException | None, status: int) -> str:
-    """The exception's class, or the status where there was none (semantic conventions, error)."""
-    return type(error).__qualname__ if error is not None else str(status)
-
-
-def _access_fields(
-    scope: Scope, method: str, route: str, status: int, seconds: float
-) -> dict[str, Any]:
+def _fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]:
+    """What a span and an access line have in common."""
     client = scope.get("client")
     return {
         names.METHOD: method,
         names.PATH: scope["path"],
         names.ROUTE: route,
         names.STATUS: status,
-        names.DURATION: round(seconds, 6),
         names.CLIENT_ADDRESS: client[0] if client else "",
     }

@@ -33,9 +33,7 @@ def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
     URLs and the values of secret query parameters. Objects become their `str`.
     """
     secret_key = _pattern((*DEFAULT_KEYS, *extra_keys))
-    secret_pair = re.compile(
-        rf"([\w.-]*(?:{secret_key.pattern})[\w.-]*=)[^&\s\"']+", re.IGNORECASE
-    )
+    secret_pair = re.compile(rf"([\w.-]*(?:{secret_key.pattern})[\w.-]*=)[^&\s\"']+", re.IGNORECASE)
 
     def text(value: str, limit: int) -> str:
         if len(value) > limit:

@@ -1,12 +1,10 @@
 """The route template of a request, as one bounded label, for routers in routers and mounts."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
-
-Scope = dict[str, Any]
+from starlette.types import Scope
 
 
 def templates(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -17,7 +15,7 @@ def templates(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[s
             inner = list(templates(mount.routes, prefix + mount.path))
             yield from inner or [("GET", prefix + mount.path)]
         elif route.path_format is not None:
-            for method in sorted(route.methods or ()):
+            for method in sorted((route.methods or set()) - {"HEAD"}):
                 yield method, prefix + route.path_format
 
 
@@ -39,9 +37,9 @@ def template(scope: Scope, root: str, routes: Iterable[BaseRoute]) -> str:
     route = scope.get("route")
     context = scope.get("fastapi", {}).get("effective_route_context")
     if context is not None and context.original_route is route:
-        leaf = context.path_format
+        leaf = str(context.path_format)
     else:
-        leaf = getattr(route, "path_format", "")
+        leaf = str(getattr(route, "path_format", ""))
     mounted = scope.get("root_path", "")[len(root) :]
     return (_mount_template(mounted, list(routes)) if mounted else "") + leaf
 

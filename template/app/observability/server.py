@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from . import logs
 from .health import Readiness
-from .settings import ConfigurationError, ObservabilitySettings
+from .settings import ObservabilitySettings
 
 _log = logs.get_logger(__name__)
 

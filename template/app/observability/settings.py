@@ -50,7 +50,7 @@ class ObservabilitySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = Field(default_factory=lambda known: known["identity"].port)
     web_concurrency: int = 1
-    service_version: str = Field("0.0.0-dev", min_length=1, max_length=128)
+    service_version: str = Field(default="0.0.0-dev", min_length=1, max_length=128)
     environment: Environment = "development"
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_redacted_keys: Names = ()
