@@ -65,7 +65,7 @@ class _Request:
     """
 
     __slots__ = (
-        "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer", "_receive",
+        "_complete", "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer", "_receive",
         "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ class _Request:
         self._root = scope.get("root_path", "")
         self._status = 0
         self._seconds: float | None = None
-        self._event_stream = self._disconnected = self._done = False
+        self._complete = self._disconnected = self._done = self._event_stream = False
         self._span, self._context = outer.tracing.server_span(scope["headers"], self._method)
         scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
 
@@ -91,7 +91,10 @@ class _Request:
                 self._finish(None)
         except BaseException as error:
             self._fail(error)
-            raise
+            # A complete response needs no more from the server: told of the error, it would only
+            # close a connection that the caller is about to use again.
+            if not (self._complete and isinstance(error, Exception)):
+                raise
         finally:
             detach(token)
 
@@ -115,10 +118,10 @@ class _Request:
         await self._send(message)
         if kind != "http.response.body" or self._done:
             return
-        complete = not message.get("more_body", False)
-        if self._seconds is None and (complete or self._event_stream):
+        self._complete = not message.get("more_body", False)
+        if self._seconds is None and (self._complete or self._event_stream):
             self._seconds = time.perf_counter() - self._start
-        if complete and self._status < 500:
+        if self._complete and self._status < 500:
             self._finish(None)
 
     def _fail(self, error: BaseException) -> None:
@@ -139,11 +142,10 @@ class _Request:
         """End span, metric and access line; `error` is what the application raised, if it did."""
         self._done = True
         now = time.perf_counter()
-        complete = self._seconds is not None and not self._event_stream
         seconds = now - self._start if self._seconds is None else self._seconds
         if error is not None:
             counted = max(self._status, 500)  # a stream that broke is no success
-        elif self._disconnected and not complete:
+        elif self._disconnected and not self._complete:
             counted = CLIENT_CLOSED_REQUEST
         else:
             counted = self._status or 500

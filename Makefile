@@ -1,0 +1,45 @@
+# Every target sets up what it needs: a .venv in this folder, with uv in it when there is no uv.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+
+.PHONY: help demo test check promtool examples format clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/ready ## Generate two services, run them and show one trace across both
+	@.venv/bin/baseline demo
+
+test: .venv/ready ## Run the tests (under five minutes)
+	@.venv/bin/pytest -n 2
+
+check: .venv/ready ## Lint, types, formatting and links (under a minute)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet . || { echo "Not formatted: run make format"; exit 1; }
+	@.venv/bin/mypy
+	@cd examples/orders && ../../.venv/bin/mypy --strict app tests
+	@cd examples/payments && ../../.venv/bin/mypy --strict app tests
+	@.venv/bin/python tools/check_links.py
+
+format: .venv/ready ## Format the code
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
+
+promtool: .venv/ready ## Build promtool from its Go module into the cache (needs Go, ten minutes once)
+	@.venv/bin/python tools/build.py promtool
+
+examples: .venv/ready ## Render the examples' managed files again from the template
+	@.venv/bin/python tools/render_examples.py
+
+clean: ## Remove what the other targets made in this folder
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+
+.venv/ready: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv (about half a minute the first time) ..."
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x "$(UV)" || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(UV) sync --locked --quiet --python .venv/bin/python
+	@touch .venv/ready
