@@ -12,6 +12,8 @@ from copier import run_copy
 
 from tests.support import ROOT, Collector, Service, free_port
 
+collect_ignore = ["inside"]  # run inside a generated service, by test_inside.py
+
 ANSWERS = {"service_name": "orders", "owner_team": "checkout", "oncall": "#checkout-oncall"}
 
 Render = Callable[..., Path]

@@ -79,7 +79,7 @@ class Service:
         self.process.wait()
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return everything printed so far, each line parsed; raises ValueError when one is not JSON."""
+        """Return everything printed so far, parsed; raises ValueError when a line is not JSON."""
         return [json.loads(line) for line in self._out.read_text().splitlines()]
 
 

@@ -15,7 +15,6 @@ import yaml
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
-
 from websockets.sync.client import connect
 
 from tests.conftest import Render
@@ -25,7 +24,7 @@ CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 # A service with routes that show every part of the contract.
-ROUTES = '''
+ROUTES = """
 from typing import Any
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from app.observability import Http, get_logger
@@ -49,7 +48,7 @@ async def calls(http: Http, url: str) -> int:
 async def socket(socket: WebSocket) -> None:
     await socket.accept()
     await socket.close()
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +93,20 @@ def test_log_fields(observed: tuple[Any, list[dict[str, Any]], str, str]) -> Non
         assert always <= line.keys(), line
         assert datetime.fromisoformat(line["timestamp"]).utcoffset() is not None
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
-        assert ("orders", "test") == (line["service"], line["environment"])
+        assert (line["service"], line["environment"]) == ("orders", "test")
         if "trace_id" in line:
-            assert re.fullmatch("[0-9a-f]{32} [0-9a-f]{16}", f"{line['trace_id']} {line['span_id']}")
+            assert re.fullmatch(
+                "[0-9a-f]{32} [0-9a-f]{16}", f"{line['trace_id']} {line['span_id']}"
+            )
     access = [line for line in lines if line["event"] == "request"]
-    assert 5 == len(access)
+    assert len(access) == 5
     allowed = always | set(fields["in_a_span"]) | set(fields["access_line"])
     for line in access:
         failed = line["http.response.status_code"] >= 500
         assert allowed | (set(fields["access_line_of_an_error"]) if failed else set()) == set(line)
     (error,) = [line for line in lines if "exception" in line]
     assert set(CONTRACT["exception_fields"]) == set(error["exception"])
-    assert TRACE_ID == error["trace_id"]
+    assert error["trace_id"] == TRACE_ID
     (cut,) = [line for line in lines if line["event"] == "item read"]
     assert cut["truncated"] is True
 
@@ -149,14 +150,17 @@ def test_spans(observed: tuple[Collector, Any, str, str]) -> None:
     for span in spans:
         found[kind(span)] |= {attribute.key for attribute in span.attributes}
     # the socket closed as it should
-    assert {**{name: set(keys) for name, keys in promised.items()}, "websocket": {"http.route", "url.path"}} == found
+    assert {
+        **{name: set(keys) for name, keys in promised.items()},
+        "websocket": {"http.route", "url.path"},
+    } == found
     for resource in observed[0].resources:
         assert set(CONTRACT["resource_attributes"]) == set(resource)
     names = sorted(span.name for span in spans if span.kind == Span.SPAN_KIND_SERVER)
-    assert [
+    assert names == [
         "GET", "GET /calls", "GET /fails", "GET /items/{item}", "HTTP /items/{item}",
         "WEBSOCKET /socket",
-    ] == names  # fmt: skip
+    ]  # fmt: skip
 
 
 def kind(span: Span) -> str:
@@ -182,7 +186,9 @@ def test_names_in_the_service(service_folder: Path) -> None:
 def test_alerts(service_folder: Path) -> None:
     """The service ships exactly the alerts that the contract names."""
     rules = yaml.safe_load((service_folder / "alerts/rules.yml").read_text())
-    found = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
+    found = [
+        rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule
+    ]
     assert CONTRACT["alerts"] == found
 
 
@@ -192,7 +198,7 @@ def test_nothing_but_json_from_start_to_exit(
     """Also with warnings on, in development mode of Python, every byte printed is JSON."""
     service = start(service_folder, PYTHONWARNINGS="always", PYTHONDEVMODE="1").ready()
     httpx.get(service.url + "/greetings/Ada")
-    assert 0 == service.stop()
+    assert service.stop() == 0
     assert {"service started", "request", "service stopped"} <= {
         line["event"] for line in service.lines()
     }

@@ -35,14 +35,14 @@ def copier(*arguments: str) -> list[str]:
 def test_at_most_ten_questions_are_always_asked() -> None:
     """A new service costs ten answers, each with a help text."""
     always = [name for name, details in QUESTIONS.items() if "when" not in details]
-    assert 10 == len(always)
+    assert len(always) == 10
     assert all(QUESTIONS[name].get("help") for name in always)
 
 
 def test_all_but_name_owner_and_contact_have_defaults() -> None:
     """An unattended update needs a default for every question that may come later."""
     without = [name for name, details in QUESTIONS.items() if "default" not in details]
-    assert ["service_name", "owner_team", "oncall"] == without
+    assert without == ["service_name", "owner_team", "oncall"]
 
 
 def test_nobody_needs_to_trust_the_template() -> None:
@@ -133,7 +133,7 @@ def test_premature_split_stops_the_copy(template: Path, tmp_path: Path, refused:
         copier("copy", "--defaults", *data, str(template), str(tmp_path / "new")),
         check=False, capture_output=True, text=True,
     )  # fmt: skip
-    assert 1 == done.returncode
+    assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("The split is premature: ")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "new").exists()
@@ -148,8 +148,8 @@ def test_premature_split_leaves_an_existing_folder_alone(template: Path, tmp_pat
         for key, value in {**ANSWERS, **split_answers("knows_its_domain")}.items()
     ]
     command = copier("copy", "--defaults", *data, str(template), str(folder))
-    assert 1 == subprocess.run(command, check=False, capture_output=True).returncode
-    assert [] == list(folder.iterdir())
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    assert list(folder.iterdir()) == []
 
 
 def test_premature_split_stops_in_a_terminal(template: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_premature_split_stops_in_a_terminal(template: Path, tmp_path: Path) -> 
             child.sendline("")
     child.expect(pexpect.EOF)
     child.close()
-    assert 1 == child.exitstatus
+    assert child.exitstatus == 1
     assert "The split is premature: " in (child.before or "").strip().splitlines()[-1]
     assert not (tmp_path / "new").exists()
 
@@ -187,5 +187,5 @@ def test_prerequisites_are_recorded(render: Render) -> None:
     }
     ownership = (folder / "docs/ownership.md").read_text()
     for name in PREREQUISITES:
-        assert "yes" == annotations[name]
+        assert annotations[name] == "yes"
         assert QUESTIONS[name]["help"] in ownership

@@ -59,7 +59,7 @@ def test_observability_imports_nothing_else_from_app() -> None:
 def test_jinja_stands_in_one_python_file() -> None:
     """Python in the template is plain Python, but for identity.py."""
     templated = [path.relative_to(APP).as_posix() for path in APP.rglob("*.jinja")]
-    assert ["identity.py.jinja"] == templated
+    assert templated == ["identity.py.jinja"]
     for path in APP.rglob("*.py"):
         assert not re.search(r"\{%|\{\{ \w+ \}\}", path.read_text()), path
 
@@ -85,8 +85,10 @@ def test_every_file_has_one_class(service_folder: Path) -> None:
     for path in service_folder.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             name = path.relative_to(service_folder).as_posix()
-            found = [kind for kind in ("managed", "merged", "owned") if matches(name, classes[kind])]
-            assert 1 == len(found), (name, found)
+            found = [
+                kind for kind in ("managed", "merged", "owned") if matches(name, classes[kind])
+            ]
+            assert len(found) == 1, (name, found)
 
 
 def matches(name: str, patterns: list[str]) -> bool:

@@ -38,7 +38,7 @@ def build(name: str) -> Path:
     if shutil.which("go") is None:
         raise SystemExit(f"Go is needed to build {name}: install Go 1.26 or newer, then try again")
     module, package = PACKAGES[name]
-    print(f"Building {name} from its Go module: ten minutes the first time ...", file=sys.stderr)
+    sys.stderr.write(f"Building {name} from its Go module: ten minutes the first time ...\n")
     binary.parent.mkdir(parents=True, exist_ok=True)
     unfinished = binary.with_suffix(".unfinished")
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(unfinished), package]
@@ -52,4 +52,4 @@ def build(name: str) -> Path:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
         raise SystemExit(f"usage: python tools/build.py {{{','.join(PACKAGES)}}}")
-    print(build(sys.argv[1]))  # noqa: T201  # its one result
+    sys.stdout.write(f"{build(sys.argv[1])}\n")

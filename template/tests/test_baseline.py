@@ -67,7 +67,7 @@ def test_ready_names_failing_checks_only(app: FastAPI, client: TestClient) -> No
 
     app.state.observability.readiness.add("database", database)
     response = client.get("/ready")
-    assert (503, ["database"]) == (response.status_code, response.json()["failing"])
+    assert (response.status_code, response.json()["failing"]) == (503, ["database"])
     assert "postgres" not in response.text
 
 
@@ -84,9 +84,9 @@ def test_log_lines_carry_identity_and_trace(client: TestClient, log_lines: list[
     """Each line of a request names the service, its version, its environment and the trace."""
     client.get("/test/items/1", headers={"traceparent": TRACEPARENT})
     lines = [line for line in log_lines if "trace_id" in line]
-    assert ["item read", "request"] == [line["event"] for line in lines]
+    assert [line["event"] for line in lines] == ["item read", "request"]
     for line in lines:
-        assert TRACE_ID == line["trace_id"]
+        assert line["trace_id"] == TRACE_ID
         assert re.fullmatch("[0-9a-f]{16}", line["span_id"])
         assert {"service", "version", "environment", "timestamp", "level", "logger"} <= line.keys()
 
@@ -107,27 +107,27 @@ def test_one_server_span_continues_the_trace(
     (span,) = spans.get_finished_spans()
     assert span.context is not None
     assert span.parent is not None
-    assert ("GET /test/items/{item}", SpanKind.SERVER) == (span.name, span.kind)
-    assert TRACE_ID == f"{span.context.trace_id:032x}"
-    assert "00f067aa0ba902b7" == f"{span.parent.span_id:016x}"
-    assert "vendor=1" == span.context.trace_state.to_header()
+    assert (span.name, span.kind) == ("GET /test/items/{item}", SpanKind.SERVER)
+    assert f"{span.context.trace_id:032x}" == TRACE_ID
+    assert f"{span.parent.span_id:016x}" == "00f067aa0ba902b7"
+    assert span.context.trace_state.to_header() == "vendor=1"
     assert response.headers["traceresponse"].startswith(f"00-{TRACE_ID}-")
 
 
 def test_unhandled_error_is_seen_once(
     client: TestClient, log_lines: list[LogLine], spans: InMemorySpanExporter, metric: Metric
 ) -> None:
-    """An exception is one error line, one ERROR span, one counted 500, and tells callers nothing."""
+    """An exception is one error line, one ERROR span and one counted 500; callers get an id."""
     response = client.get("/test/fails")
     (line,) = [line for line in log_lines if line["level"] == "error"]
     (span,) = spans.get_finished_spans()
-    assert ("ValueError", "secret text") == (
+    assert (
         line["exception"]["type"],
         line["exception"]["message"],
-    )
+    ) == ("ValueError", "secret text")
     assert StatusCode.ERROR is span.status.status_code
-    assert 1.0 == metric(COUNT, **labels("/test/fails", "500", "500"))
-    assert "application/problem+json" == response.headers["content-type"]
+    assert metric(COUNT, **labels("/test/fails", "500", "500")) == 1.0
+    assert response.headers["content-type"] == "application/problem+json"
     assert line["trace_id"] == response.json()["trace_id"]
     assert "secret text" not in response.text
 
@@ -138,21 +138,21 @@ def test_client_errors_are_no_errors(
     """A 4xx is counted, but is an error nowhere."""
     client.get("/test/forbidden")
     assert StatusCode.UNSET is spans.get_finished_spans()[0].status.status_code
-    assert 1.0 == metric(COUNT, **labels("/test/forbidden", "403"))
+    assert metric(COUNT, **labels("/test/forbidden", "403")) == 1.0
     assert {"info"} == {line["level"] for line in log_lines}
 
 
 def test_error_series_exist_before_the_first_error(client: TestClient, metric: Metric) -> None:
     """A counter that is born inside a burst is invisible to rate()."""
     for status in ("500", "503"):
-        assert 0.0 == metric(COUNT, **labels("/test/items/{item}", status, status))
+        assert metric(COUNT, **labels("/test/items/{item}", status, status)) == 0.0
 
 
 def test_unknown_paths_share_one_series(client: TestClient, metric: Metric) -> None:
     """What a client invents makes no new series."""
     for path in ("/invented/1", "/invented/2"):
         client.get(path)
-    assert 2.0 == metric(COUNT, **labels("", "404"))
+    assert metric(COUNT, **labels("", "404")) == 2.0
 
 
 def test_probes_leave_no_trace(
@@ -163,7 +163,7 @@ def test_probes_leave_no_trace(
     for path in ("/healthz", "/ready", "/metrics"):
         client.get(path)
         assert metric(COUNT, **labels(path, "200")) is None
-    assert () == spans.get_finished_spans()
+    assert spans.get_finished_spans() == ()
     assert before == len(log_lines)
 
 
@@ -175,19 +175,22 @@ def test_outbound_calls_carry_the_trace(
     response = client.get(
         "/test/calls", headers={"traceparent": TRACEPARENT, "tracestate": "vendor=1"}
     )
-    assert {"from": "other"} == response.json()
+    assert response.json() == {"from": "other"}
     call, server = spans.get_finished_spans()
-    assert (SpanKind.CLIENT, SpanKind.SERVER) == (call.kind, server.kind)
+    assert (call.kind, server.kind) == (SpanKind.CLIENT, SpanKind.SERVER)
     assert call.context is not None
     sent = upstream.requests[0].headers
     assert f"00-{TRACE_ID}-{call.context.span_id:016x}-01" == sent["traceparent"]
-    assert "vendor=1" == sent["tracestate"]
-    assert 1.0 == metric(
-        "http_client_request_duration_seconds_count",
-        http_request_method="GET",
-        server_address="other.example",
-        http_response_status_code="200",
-        error_type="",
+    assert sent["tracestate"] == "vendor=1"
+    assert (
+        metric(
+            "http_client_request_duration_seconds_count",
+            http_request_method="GET",
+            server_address="other.example",
+            http_response_status_code="200",
+            error_type="",
+        )
+        == 1.0
     )
 
 
@@ -195,6 +198,6 @@ def test_metrics_name_version_and_objective(client: TestClient, metric: Metric) 
     """The running version, the template's version and the objective can be read from /metrics."""
     info = {"service_version": "0.0.0-dev", "template_version": IDENTITY.template_version}
     objective = IDENTITY.availability_objective_percent / 100
-    assert 1.0 == metric("target_info", **info)
+    assert metric("target_info", **info) == 1.0
     assert pytest.approx(objective) == metric("service_availability_objective_ratio")
-    assert 1.0 == metric("service_ready", check="lifecycle")
+    assert metric("service_ready", check="lifecycle") == 1.0

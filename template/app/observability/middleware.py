@@ -65,8 +65,8 @@ class _Request:
     """
 
     __slots__ = (
-        "_complete", "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer", "_receive",
-        "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
+        "_complete", "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer",
+        "_receive", "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
     )  # fmt: skip
 
     def __init__(

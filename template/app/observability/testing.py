@@ -101,7 +101,7 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
     yield others
     for request in others.requests:
         sent = request.headers.get_list("traceparent")
-        assert len(sent) == 1 and _TRACEPARENT.fullmatch(sent[0]), (
+        assert [bool(_TRACEPARENT.fullmatch(value)) for value in sent] == [True], (
             f"{request.method} {request.url} went out without a valid traceparent: "
             "call other services with app.observability.Http"
         )
