@@ -1,14 +1,16 @@
 """Every variable means what it says, and a wrong one stops the start with one clear line."""
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support import Collector, Service, wait_for
+from tests.support import Collector, Service, free_port, wait_for
 
 Start = Callable[..., Service]
 
@@ -27,13 +29,14 @@ Start = Callable[..., Service]
         ("OTEL_TRACES_EXPORTER", "console", "'otlp'"),
         ("OTEL_LOGS_EXPORTER", "console", "'otlp'"),
         ("OTEL_METRICS_EXPORTER", "console", "'prometheus'"),
-        ("OTEL_PROPAGATORS", "b3", "tracecontext"),
+        ("OTEL_PROPAGATORS", "b3", "tracecontext and baggage"),
         ("OTEL_SDK_DISABLED", "perhaps", "'true'"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "http://"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "'http/protobuf'"),
         ("OTEL_RESOURCE_ATTRIBUTES", "team", "key=value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod", "production"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "greater than 0"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "non-negative integer"),
     ],
 )
 def test_wrong_value(
@@ -184,11 +187,6 @@ def test_failed_start_is_one_line(render: Callable[[], Path], start: Start) -> N
 
 def test_uvicorn_factory_prints_json(service_folder: Path, start: Start, tmp_path: Path) -> None:
     """`uvicorn --factory app.main:create_app` works too, and every line after its own is JSON."""
-    import os
-    import sys
-
-    from tests.support import free_port
-
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
     out = tmp_path / "out"

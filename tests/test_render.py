@@ -26,7 +26,7 @@ NASTY = [
 
 def python_values(folder: Path) -> dict[str, object]:
     """Return the identity that the service itself reads."""
-    code = "from app.identity import IDENTITY; print(IDENTITY.model_dump_json())"
+    code = "from app.identity import IDENTITY; import json; print(json.dumps(IDENTITY))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
     )

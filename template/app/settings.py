@@ -1,7 +1,7 @@
 """This service's settings: the baseline's and its own, each an environment variable."""
 
 from app.identity import IDENTITY
-from app.observability import ObservabilitySettings
+from app.observability import Identity, ObservabilitySettings
 
 
 class Settings(ObservabilitySettings):
@@ -10,4 +10,4 @@ class Settings(ObservabilitySettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationError in one line that says what is allowed."""
-    return Settings.load(IDENTITY)
+    return Settings.load(Identity.model_validate(IDENTITY))

@@ -196,8 +196,8 @@ def test_outbound_calls_carry_the_trace(
 
 def test_metrics_name_version_and_objective(client: TestClient, metric: Metric) -> None:
     """The running version, the template's version and the objective can be read from /metrics."""
-    info = {"service_version": "0.0.0-dev", "template_version": IDENTITY.template_version}
-    objective = IDENTITY.availability_objective_percent / 100
+    info = {"service_version": "0.0.0-dev", "template_version": IDENTITY["template_version"]}
+    objective = float(str(IDENTITY["availability_objective_percent"])) / 100
     assert metric("target_info", **info) == 1.0
     assert pytest.approx(objective) == metric("service_availability_objective_ratio")
     assert metric("service_ready", check="lifecycle") == 1.0

@@ -6,7 +6,6 @@ import socket
 import sys
 import time
 from types import FrameType
-from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,12 +15,6 @@ from .health import Readiness
 from .settings import ObservabilitySettings
 
 _log = logs.get_logger(__name__)
-
-
-def refuse(event: str, **fields: object) -> NoReturn:
-    """End the start with one line that says why, and exit status 1."""
-    _log.critical(event, **fields)
-    sys.exit(1)
 
 
 def run(app: FastAPI, settings: ObservabilitySettings) -> None:
@@ -51,12 +44,13 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        refuse(
+        _log.critical(
             "cannot listen: set HOST and PORT to an address that is free",
             host=host,
             port=port,
             reason=error.strerror,
         )
+        sys.exit(1)
 
 
 class _Server(uvicorn.Server):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
@@ -92,6 +92,9 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
         [_PROPAGATORS[name]() for name in settings.otel_propagators if name != "none"]
     )
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        # Imported after OTEL_PROPAGATORS was checked: the module reads it when it is loaded.
+        from opentelemetry import propagate
+
         trace.set_tracer_provider(provider)
         propagate.set_global_textmap(propagator)
     tracer = provider.get_tracer("app.observability")
