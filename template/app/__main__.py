@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from app.identity import IDENTITY
 
@@ -15,7 +15,7 @@ def main() -> None:
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.NullHandler())  # until there is one that writes JSON
     process = {
-        "service": IDENTITY["service_name"],
+        "service": str(IDENTITY["service_name"]),
         "version": os.environ.get("SERVICE_VERSION", "0.0.0-dev"),
         "environment": os.environ.get("ENVIRONMENT", "development"),
     }
@@ -42,7 +42,7 @@ def main() -> None:
     server.run(create_app(settings), settings)
 
 
-def refuse(process: dict[str, Any], reason: str) -> NoReturn:
+def refuse(process: dict[str, str], reason: str) -> NoReturn:
     """Print why the service cannot start, and exit with status 1."""
     timestamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
     line = {"timestamp": timestamp, "level": "critical", "event": "cannot start"}

@@ -1,0 +1,99 @@
+"""The queue between ended spans and the collector: bounded, counted, flushed with a deadline."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from .logs import REPEAT_SECONDS, get_logger
+
+FLUSH_SECONDS = 5.0
+
+_log = get_logger(__name__)
+
+
+class _CountingExporter(SpanExporter):
+    """Passes batches on to the real exporter and counts what became of them."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self.taken = 0
+        self.exported: Counter[str] = Counter({"": 0, "export_failed": 0})
+        self._said = -REPEAT_SECONDS
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.taken += len(spans)
+        try:
+            result = self._exporter.export(spans)
+        except Exception:  # an exporter's fault is a lost batch, never the end of exporting
+            result = SpanExportResult.FAILURE
+        failed = result is not SpanExportResult.SUCCESS
+        self.exported["export_failed" if failed else ""] += len(spans)
+        if failed and time.monotonic() - self._said >= REPEAT_SECONDS:
+            self._said = time.monotonic()
+            _log.warning("spans lost", spans_lost=self.exported["export_failed"])
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+
+class SpanQueue(SpanProcessor):
+    """Hands ended spans to the SDK's batch processor as long as there is room, and counts.
+
+    A full queue drops the new span here, in half a microsecond; the SDK would drop the oldest and
+    build a log record for each.
+    """
+
+    def __init__(self, exporter: SpanExporter, capacity: int, batch: int, delay_ms: int) -> None:
+        self.capacity = capacity
+        self.processed: Counter[str] = Counter({"": 0, "queue_full": 0})
+        self._exporter = _CountingExporter(exporter)
+        self._batches = BatchSpanProcessor(
+            self._exporter,
+            max_queue_size=capacity,
+            max_export_batch_size=batch,
+            schedule_delay_millis=delay_ms,
+        )
+        self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """Spans that wait for export."""
+        return max(0, self.processed[""] - self._exporter.taken)
+
+    @property
+    def exported(self) -> Counter[str]:
+        """Spans that left the queue, by error type; the empty one is success."""
+        return self._exporter.exported
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if not (span.context and span.context.trace_flags.sampled):
+            return
+        with self._lock:
+            if self.size >= self.capacity:
+                self.processed["queue_full"] += 1
+                return
+            self.processed[""] += 1
+        self._batches.on_end(span)
+
+    async def stop(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Export what is queued, and give up after `seconds` whatever the collector does."""
+        loop, flushed = asyncio.get_running_loop(), asyncio.Event()
+
+        def flush() -> None:
+            self._batches.shutdown()  # type: ignore[no-untyped-call]
+            with contextlib.suppress(RuntimeError):  # the loop gave up waiting and has closed
+                loop.call_soon_threadsafe(flushed.set)
+
+        # A daemon thread: a collector that never answers must not keep the process alive.
+        threading.Thread(target=flush, daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(flushed.wait(), seconds)
+        if lost := self.size:
+            _log.warning("spans lost at shutdown", spans_lost=lost)

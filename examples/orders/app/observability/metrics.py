@@ -1,0 +1,149 @@
+"""The service's metrics: prometheus-client instruments under OpenTelemetry's names."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from opentelemetry.trace import SpanContext
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from . import names
+from .export import SpanQueue
+from .exposition import TelemetryHealth
+from .settings import Identity
+
+LAG_INTERVAL: Final = 0.5
+MAX_ADDRESSES: Final = 100
+# RFC 9110: what a route can only answer when something is broken
+PRECREATED: Final = ("500", "503")
+
+
+class Metrics:
+    """The instruments of one service, in a registry of their own.
+
+    `identity` is what the service was generated with, `version` its running version, `queue` the
+    span queue whose health is shown, or None when nothing is exported.
+    """
+
+    def __init__(self, identity: Identity, version: str, queue: SpanQueue | None) -> None:
+        self.registry = CollectorRegistry(
+            target_info={
+                names.LABEL_SERVICE_VERSION: version,
+                names.LABEL_TEMPLATE_VERSION: identity.template_version,
+            }
+        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.registry.register(TelemetryHealth(queue))
+        self._requests = Histogram(
+            names.REQUEST_DURATION,
+            "Time from the first byte of a request to the last byte of its response.",
+            [names.LABEL_METHOD, names.LABEL_ROUTE, names.LABEL_STATUS, names.LABEL_ERROR_TYPE],
+            buckets=names.DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._series: dict[tuple[str, str, str], Histogram] = {}
+        self.active_requests = Gauge(
+            names.ACTIVE_REQUESTS, "Requests being answered now.", registry=self.registry
+        )
+        self._websockets = Histogram(
+            names.WEBSOCKET_DURATION,
+            "Time a WebSocket connection was open.",
+            [names.LABEL_ROUTE, names.LABEL_ERROR_TYPE],
+            buckets=names.WEBSOCKET_BUCKETS,
+            registry=self.registry,
+        )
+        self._calls = Histogram(
+            names.CLIENT_DURATION,
+            "Time of a call to another service, to the last byte of its response.",
+            [
+                names.LABEL_METHOD,
+                names.LABEL_SERVER_ADDRESS,
+                names.LABEL_STATUS,
+                names.LABEL_ERROR_TYPE,
+            ],
+            buckets=names.DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._addresses: set[str] = set()
+        self._ready = Gauge(
+            names.SERVICE_READY,
+            "1 when the readiness check passes, else 0.",
+            [names.LABEL_CHECK],
+            registry=self.registry,
+        )
+        self._lag = Histogram(
+            names.EVENT_LOOP_LAG,
+            "Time by which the event loop is late for a task that is due.",
+            buckets=names.LAG_BUCKETS,
+            registry=self.registry,
+        )
+        Gauge(
+            names.AVAILABILITY_OBJECTIVE,
+            "Share of requests that must not fail.",
+            registry=self.registry,
+        ).set(round(identity.availability_objective_percent / 100, 8))
+
+    def precreate(self, routes: Iterable[tuple[str, str]]) -> None:
+        """Start the 5xx series of each (method, route) at zero.
+
+        A counter that is born inside a burst of errors is invisible to `rate()`.
+        """
+        for method, route in routes:
+            for status in PRECREATED:
+                self._request_series(method, route, status)
+
+    def request(
+        self, method: str, route: str, status: str, seconds: float, span: SpanContext
+    ) -> None:
+        """Count one answered request; a sampled span becomes the exemplar."""
+        series = self._series.get((method, route, status))
+        if series is None:
+            series = self._request_series(method, route, status)
+        series.observe(seconds, _exemplar(span))
+
+    def call(
+        self, method: str, address: str, status: str, error: str, seconds: float, span: SpanContext
+    ) -> None:
+        """Count one call to another service; addresses beyond a hundred are counted together."""
+        if address not in self._addresses:
+            if len(self._addresses) < MAX_ADDRESSES:
+                self._addresses.add(address)
+            else:
+                address = names.OTHER
+        self._calls.labels(method, address, status, error).observe(seconds, _exemplar(span))
+
+    def websocket(self, route: str, error: str, seconds: float) -> None:
+        """Count one closed WebSocket connection."""
+        self._websockets.labels(route, error).observe(seconds)
+
+    def ready(self, check: str, passed: bool) -> None:
+        """Show the last result of a readiness check."""
+        self._ready.labels(check).set(passed)
+
+    async def watch_event_loop(self) -> None:
+        """Measure how late the event loop is, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_INTERVAL
+            await asyncio.sleep(LAG_INTERVAL)
+            self._lag.observe(max(0.0, loop.time() - due))
+
+    def _request_series(self, method: str, route: str, status: str) -> Histogram:
+        error = status if status >= "500" else ""
+        series = self._requests.labels(method, route, status, error)
+        return self._series.setdefault((method, route, status), series)
+
+
+def _exemplar(span: SpanContext) -> dict[str, str] | None:
+    if not span.trace_flags.sampled:
+        return None
+    return {names.TRACE_ID: f"{span.trace_id:032x}", names.SPAN_ID: f"{span.span_id:016x}"}

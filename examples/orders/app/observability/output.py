@@ -1,0 +1,57 @@
+"""Write finished log lines to stdout without ever making the service wait for the reader."""
+
+import os
+import select
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+# A pipe that polls writable takes this much without blocking (POSIX.1: PIPE_BUF, 4096 on Linux).
+ATOMIC_WRITE: Final = 4096
+
+dropped: Counter[str] = Counter({"blocked": 0, "error": 0})
+"""Lines that were lost, by reason: the reader stood still, or the write failed."""
+
+written = 0
+"""Lines handed over to the operating system."""
+
+_STDOUT: Final = 1
+_lock = threading.Lock()
+_poll = select.poll()
+_poll.register(_STDOUT, select.POLLOUT)
+_rest = b""  # what a stuck reader has not taken yet of a line that was begun
+
+
+def _send(data: bytes) -> bytes:
+    """Write as much as stdout takes at once, and return the part that is left."""
+    while data and _poll.poll(0):
+        data = data[os.write(_STDOUT, data[:ATOMIC_WRITE]) :]
+    return data
+
+
+def to_stdout(line: bytes) -> None:
+    """Write one line (bytes without the line feed), or drop and count it when stdout is stuck.
+
+    A line that was begun is finished before the next one starts, so no line is ever broken.
+    """
+    global _rest, written
+    with _lock:
+        try:
+            if _rest and (_rest := _send(_rest)):
+                dropped["blocked"] += 1
+                return
+            left = _send(line + b"\n")
+        except OSError:  # closed pipe, full disk, closed stdout
+            _rest = b""
+            dropped["error"] += 1
+            return
+        if len(left) == len(line) + 1:
+            dropped["blocked"] += 1
+            return
+        _rest = left
+        written += 1
+
+
+write: Callable[[bytes], None] = to_stdout
+"""Where lines go; the tests put their own list here."""

@@ -1,0 +1,125 @@
+"""Spans: where they go, how they are sampled, and how W3C trace context comes in and goes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import Getter, TextMapPropagator
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from .export import SpanQueue
+from .settings import ObservabilitySettings
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_PROPAGATORS: dict[str, type[TextMapPropagator]] = {
+    "tracecontext": TraceContextTextMapPropagator,
+    "baggage": W3CBaggagePropagator,
+}
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """What the other modules need to make, carry and flush spans."""
+
+    provider: TracerProvider
+    tracer: trace.Tracer
+    propagator: TextMapPropagator
+    destination: str
+    """Where spans go, in words: an endpoint, or why they go nowhere."""
+    queue: SpanQueue | None
+    restart: bool
+    """Whether a caller's trace is linked instead of continued (W3C Trace Context 3.4)."""
+
+    def server_span(self, headers: Headers, name: str) -> tuple[Span, Context]:
+        """Start the SERVER span of a request and return it with the context that carries it."""
+        context = self.propagator.extract(headers, Context(), _getter)
+        links = None
+        if self.restart:
+            caller = trace.get_current_span(context).get_span_context()
+            links = [Link(caller)] if caller.is_valid else None
+            context = Context()
+        span = self.tracer.start_span(name, context, SpanKind.SERVER, links=links)
+        return span, trace.set_span_in_context(span, context)
+
+    def response_header(self, span: Span) -> tuple[bytes, bytes]:
+        """Return `traceresponse`, by which a caller can quote the trace (W3C Trace Context 2)."""
+        own = span.get_span_context()
+        value = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        return b"traceresponse", value.encode("ascii")
+
+
+class _AsgiHeaders(Getter[Headers]):
+    """Read the header list of an ASGI scope, where names are lower-case bytes."""
+
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        """Return every value of header `key`, or None."""
+        wanted = key.encode("latin-1")
+        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+
+    def keys(self, carrier: Headers) -> list[str]:
+        """Return the names of all headers."""
+        return [name.decode("latin-1") for name, _ in carrier]
+
+
+_getter = _AsgiHeaders()
+
+
+def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
+    """Build the tracer provider and make it the process's own when there is none yet.
+
+    The sampler and the span limits are read from the environment by the SDK itself.
+    """
+    # atexit is no place to flush: uvicorn ends the process by the signal it was sent.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    silence, queue = _silence(settings), None
+    if silence is None:
+        queue = SpanQueue(
+            _exporter(settings),
+            capacity=settings.otel_bsp_max_queue_size,
+            batch=min(settings.otel_bsp_max_export_batch_size, settings.otel_bsp_max_queue_size),
+            delay_ms=settings.otel_bsp_schedule_delay,
+        )
+        provider.add_span_processor(queue)
+    propagator = CompositePropagator(
+        [_PROPAGATORS[name]() for name in settings.otel_propagators if name != "none"]
+    )
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        # Imported after OTEL_PROPAGATORS was checked: the module reads it when it is loaded.
+        from opentelemetry import propagate
+
+        trace.set_tracer_provider(provider)
+        propagate.set_global_textmap(propagator)
+    tracer = provider.get_tracer("app.observability")
+    destination = f"not exported: {silence}" if silence else str(settings.traces_endpoint)
+    return Tracing(provider, tracer, propagator, destination, queue, settings.public_endpoint)
+
+
+def _silence(settings: ObservabilitySettings) -> str | None:
+    """Return why spans are not exported, or None when they are."""
+    if settings.otel_sdk_disabled == "true":
+        return "OTEL_SDK_DISABLED is true"
+    if settings.otel_traces_exporter == "none":
+        return "OTEL_TRACES_EXPORTER is none"
+    return None if settings.traces_endpoint else "OTEL_EXPORTER_OTLP_ENDPOINT is not set"
+
+
+def _exporter(settings: ObservabilitySettings) -> SpanExporter:
+    # Imported here: a service without a collector starts 100 ms sooner. The specification counts
+    # the timeout in milliseconds, the exporters' own reading of the variable in seconds.
+    protocol = settings.otel_exporter_otlp_traces_protocol or settings.otel_exporter_otlp_protocol
+    timeout = settings.otel_exporter_otlp_traces_timeout or settings.otel_exporter_otlp_timeout
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+        return Grpc(timeout=timeout / 1000)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+    return Http(timeout=timeout / 1000)

@@ -1,0 +1,50 @@
+"""WebSocket connections: a span and a duration of their own, outside the request metrics."""
+
+import time
+
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Status, StatusCode
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from . import names, routes
+from .logs import mark_reported, report
+from .metrics import Metrics
+from .tracing import Tracing
+
+
+async def serve(
+    app: ASGIApp,
+    service: Starlette,
+    tracing: Tracing,
+    metrics: Metrics,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Serve one connection from its handshake to its end."""
+    start, root = time.perf_counter(), scope.get("root_path", "")
+    span, context = tracing.server_span(scope["headers"], "WEBSOCKET")
+    scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
+    token = attach(context)
+    error_type = ""
+    try:
+        await app(scope, receive, send)
+    except WebSocketDisconnect as gone:
+        mark_reported(gone)  # a client that leaves is no error
+        raise
+    except BaseException as error:
+        error_type = "500"
+        span.record_exception(error)
+        span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+        span.set_status(Status(StatusCode.ERROR))
+        report("error", "unhandled exception in websocket", error, __name__)
+        raise
+    finally:
+        route = routes.template(scope, root, service.routes)
+        span.update_name(f"WEBSOCKET {route}".rstrip())
+        span.set_attributes({names.ROUTE: route, names.PATH: scope["path"]})
+        span.end()
+        metrics.websocket(route, error_type, time.perf_counter() - start)
+        detach(token)

@@ -1,0 +1,199 @@
+"""Span, metrics and access line of every request, in one pure-ASGI middleware.
+
+It is the outermost layer of the application: it sees the status that really went out, the last
+byte, a stream that broke, and every exception exactly once.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import names, routes, websocket
+from .lifespan import Lifespan
+from .logs import report, write_access_line
+from .metrics import Metrics
+from .tracing import Tracing
+
+CLIENT_CLOSED_REQUEST: Final = 499  # nginx's code: the client left before the response was complete
+
+
+class ObservabilityMiddleware:
+    """Wraps an application; `endpoints` are answered here and observed only when they fail."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: Starlette,
+        tracing: Tracing,
+        metrics: Metrics,
+        lifespan: Lifespan,
+        endpoints: Mapping[str, ASGIApp],
+    ) -> None:
+        self.app = app
+        self.service = service
+        self.tracing = tracing
+        self.metrics = metrics
+        self.lifespan = lifespan
+        self.endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self.lifespan.run(self.app, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await websocket.serve(
+                self.app, self.service, self.tracing, self.metrics, scope, receive, send
+            )
+        elif endpoint := self.endpoints.get(scope["path"]):
+            await _probe(endpoint, scope, receive, send)
+        else:
+            await _Request(self, scope, receive, send).run()
+
+
+class _Request:
+    """One HTTP request, from its first byte to the last byte of its response.
+
+    The span and the access line end with the response, so work done after it (background tasks)
+    counts neither as latency nor as an open request. A 5xx waits for the application to return:
+    only then is the exception behind it known.
+    """
+
+    __slots__ = (
+        "_complete", "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer",
+        "_receive", "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
+    )  # fmt: skip
+
+    def __init__(
+        self, outer: ObservabilityMiddleware, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._start = time.perf_counter()
+        self._outer, self._scope, self._receive, self._send = outer, scope, receive, send
+        self._method = scope["method"] if scope["method"] in names.KNOWN_METHODS else names.OTHER
+        self._root = scope.get("root_path", "")
+        self._status = 0
+        self._seconds: float | None = None
+        self._complete = self._disconnected = self._done = self._event_stream = False
+        self._span, self._context = outer.tracing.server_span(scope["headers"], self._method)
+        scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
+
+    async def run(self) -> None:
+        token = attach(self._context)
+        self._outer.metrics.active_requests.inc()
+        try:
+            await self._outer.app(self._scope, self.receive, self.send)
+            if not self._done:
+                self._finish(None)
+        except BaseException as error:
+            self._fail(error)
+            # A complete response needs no more from the server: told of the error, it would only
+            # close a connection that the caller is about to use again.
+            if not (self._complete and isinstance(error, Exception)):
+                raise
+        finally:
+            detach(token)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._done:
+            self._disconnected = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            headers = list(message.get("headers", ()))
+            self._event_stream = any(
+                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+                for name, value in headers
+            )
+            headers.append(self._outer.tracing.response_header(self._span))
+            message = {**message, "headers": headers}
+        await self._send(message)
+        if kind != "http.response.body" or self._done:
+            return
+        self._complete = not message.get("more_body", False)
+        if self._seconds is None and (self._complete or self._event_stream):
+            self._seconds = time.perf_counter() - self._start
+        if self._complete and self._status < 500:
+            self._finish(None)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._done:
+            report("error", "unhandled exception", error, __name__)
+            self._finish(error)
+            return
+        # The response is complete and so is its span: what fails now gets a span of its own.
+        span = self._outer.tracing.tracer.start_span("background task", self._context)
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR))
+        with_span = attach(set_span_in_context(span, self._context))
+        report("error", "unhandled exception in background task", error, __name__)
+        detach(with_span)
+        span.end()
+
+    def _finish(self, error: BaseException | None) -> None:
+        """End span, metric and access line; `error` is what the application raised, if it did."""
+        self._done = True
+        now = time.perf_counter()
+        seconds = now - self._start if self._seconds is None else self._seconds
+        if error is not None:
+            counted = max(self._status, 500)  # a stream that broke is no success
+        elif self._disconnected and not self._complete:
+            counted = CLIENT_CLOSED_REQUEST
+        else:
+            counted = self._status or 500
+        route = routes.template(self._scope, self._root, self._outer.service.routes)
+        fields = _fields(self._scope, self._method, route, self._status or counted)
+        if counted >= 500:
+            fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
+        metrics, span = self._outer.metrics, self._span
+        metrics.active_requests.dec()
+        metrics.request(self._method, route, str(counted), seconds, span.get_span_context())
+        if span.is_recording():
+            method = "HTTP" if self._method == names.OTHER else self._method
+            span.update_name(f"{method} {route}" if route else method)
+            attributes = {key: value for key, value in fields.items() if value != ""}
+            attributes[names.SCHEME] = self._scope.get("scheme", "http")
+            if self._method == names.OTHER:
+                attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
+            span.set_attributes(attributes)
+            if error is not None:
+                span.record_exception(error)
+            if counted >= 500:
+                span.set_status(Status(StatusCode.ERROR))
+        span.end()
+        fields[names.DURATION] = round(now - self._start if self._event_stream else seconds, 6)
+        write_access_line("warning" if counted >= 500 else "info", __name__, fields)
+
+
+async def _probe(endpoint: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer /healthz, /ready or /metrics: no span, no metric, a line only for a failure."""
+    start = time.perf_counter()
+
+    async def observed(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 500:
+            fields = _fields(scope, scope["method"], scope["path"], message["status"])
+            fields[names.DURATION] = round(time.perf_counter() - start, 6)
+            write_access_line("warning", __name__, fields)
+        await send(message)
+
+    await endpoint(scope, receive, observed)
+
+
+def _fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]:
+    """What a span and an access line have in common."""
+    client = scope.get("client")
+    return {
+        names.METHOD: method,
+        names.PATH: scope["path"],
+        names.ROUTE: route,
+        names.STATUS: status,
+        names.CLIENT_ADDRESS: client[0] if client else "",
+    }

@@ -1,0 +1,20 @@
+"""The body of an unhandled error: RFC 9457 problem details that give nothing away but the trace."""
+
+from http import HTTPStatus
+
+import orjson
+from opentelemetry import trace
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import names
+
+
+async def internal_error(request: Request, error: Exception) -> Response:
+    """Answer 500 with the trace id, by which the caller's report finds the log line."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status}
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        body[names.TRACE_ID] = f"{context.trace_id:032x}"
+    return Response(orjson.dumps(body), status, media_type="application/problem+json")

@@ -1,0 +1,1 @@
+"""The `baseline` command: show and check the operational baseline of services."""
