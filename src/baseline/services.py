@@ -1,0 +1,160 @@
+"""Generate services with the command that a user runs, start them as processes, stop them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from baseline import template
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class ServiceError(Exception):
+    """A service cannot be generated or does not start; the text says which, and why."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: its process, where it answers, and the file with what it printed."""
+
+    name: str
+    folder: Path
+    url: str
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def lines(self) -> list[str]:
+        """Return what the service has printed so far."""
+        return self.output.read_text(encoding="utf-8").splitlines()
+
+
+def copy_command(example: Path, folder: Path) -> list[str]:
+    """Return the `copier copy` that generates a service like an example."""
+    data = [
+        word
+        for key, value in template.answers(example).items()
+        for word in ("--data", f"{key}={value}")
+    ]
+    return [
+        "copier",
+        "copy",
+        "--defaults",
+        *data,
+        "--vcs-ref",
+        "HEAD",
+        str(template.root()),
+        str(folder),
+    ]
+
+
+def generate(example: Path, folder: Path) -> float:
+    """Generate a service, put the example's own files on top, and return the copy's seconds.
+
+    Raises ServiceError when the copy fails.
+    """
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", *copy_command(example, folder)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ServiceError(f"{example.name} could not be generated: {reason}")
+    seconds = time.monotonic() - start
+    template.put_on_top(example, folder)
+    return seconds
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nothing listens on; raises ServiceError without one."""
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+    except OSError as error:
+        raise ServiceError(f"no free port on 127.0.0.1: {error.strerror}") from None
+
+
+def start(name: str, folder: Path, port: int, variables: dict[str, str]) -> Service:
+    """Start `python -m app` with this interpreter; its output goes to a file beside the folder."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("OTEL_")
+        and key not in ("ENVIRONMENT", "LOG_LEVEL", "WEB_CONCURRENCY")
+    }
+    output = folder.with_suffix(".log")
+    with output.open("wb") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            cwd=folder,
+            env={**inherited, "PORT": str(port), "HOST": "127.0.0.1", **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C is for the demo, which then stops its services
+        )
+    return Service(name, folder, f"http://127.0.0.1:{port}", process, output)
+
+
+def wait_until_ready(services: list[Service]) -> None:
+    """Wait until each service answers /ready with 200; raises ServiceError when one does not."""
+    for service in services:
+        poll(lambda service=service: _is_ready(service), START_SECONDS)  # type: ignore[misc]
+        if not _is_ready(service):
+            raise ServiceError(f"{service.name} is not ready within {START_SECONDS:.0f} s")
+
+
+def poll(done: Callable[[], Any], seconds: float) -> bool:
+    """Ask twenty times a second until `done` is true; return whether it came true in time."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def stop(services: list[Service]) -> None:
+    """Ask the services to end, and end those that do not."""
+    for service in services:
+        if service.process.poll() is None:
+            service.process.send_signal(signal.SIGTERM)
+    for service in services:
+        try:
+            service.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            service.process.kill()
+            service.process.wait()
+
+
+def _is_ready(service: Service) -> bool:
+    if service.process.poll() is not None:
+        raise ServiceError(f"{service.name} ended at its start: {_last_words(service)}")
+    try:
+        return httpx.get(f"{service.url}/ready", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _last_words(service: Service) -> str:
+    lines = service.lines()
+    if not lines:
+        return "it printed nothing"
+    try:
+        said = json.loads(lines[-1])
+        return str(said.get("reason") or said.get("exception", {}).get("message") or said["event"])
+    except (ValueError, KeyError):
+        return lines[-1]
