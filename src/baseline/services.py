@@ -77,7 +77,7 @@ def generate(example: Path, folder: Path) -> float:
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that nothing listens on; raises ServiceError without one."""
+    """Return a free TCP port of this machine; raises ServiceError when there is none."""
     try:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""The template's checkout: where it is, what it answers for the examples, and what an owner owns."""
+"""The template's checkout: where it is, what its examples answered, what an owner owns."""
 
 import re
 import shutil

@@ -65,8 +65,8 @@ class _Request:
     """
 
     __slots__ = (
-        "_complete", "_context", "_disconnected", "_done", "_event_stream", "_method", "_outer",
-        "_receive", "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
+        "_complete", "_context", "_disconnected", "_done", "_end", "_event_stream", "_method",
+        "_outer", "_receive", "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +78,7 @@ class _Request:
         self._root = scope.get("root_path", "")
         self._status = 0
         self._seconds: float | None = None
+        self._end: int | None = None
         self._complete = self._disconnected = self._done = self._event_stream = False
         self._span, self._context = outer.tracing.server_span(scope["headers"], self._method)
         scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
@@ -121,8 +122,10 @@ class _Request:
         self._complete = not message.get("more_body", False)
         if self._seconds is None and (self._complete or self._event_stream):
             self._seconds = time.perf_counter() - self._start
-        if self._complete and self._status < 500:
-            self._finish(None)
+        if self._complete:
+            self._end = time.time_ns()
+            if self._status < 500:
+                self._finish(None)
 
     def _fail(self, error: BaseException) -> None:
         if not self._done:
@@ -141,8 +144,8 @@ class _Request:
     def _finish(self, error: BaseException | None) -> None:
         """End span, metric and access line; `error` is what the application raised, if it did."""
         self._done = True
-        now = time.perf_counter()
-        seconds = now - self._start if self._seconds is None else self._seconds
+        whole = time.perf_counter() - self._start
+        seconds = whole if self._seconds is None else self._seconds
         if error is not None:
             counted = max(self._status, 500)  # a stream that broke is no success
         elif self._disconnected and not self._complete:
@@ -154,7 +157,6 @@ class _Request:
         if counted >= 500:
             fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
         metrics, span = self._outer.metrics, self._span
-        metrics.active_requests.dec()
         metrics.request(self._method, route, str(counted), seconds, span.get_span_context())
         if span.is_recording():
             method = "HTTP" if self._method == names.OTHER else self._method
@@ -168,8 +170,8 @@ class _Request:
                 span.record_exception(error)
             if counted >= 500:
                 span.set_status(Status(StatusCode.ERROR))
-        span.end()
-        fields[names.DURATION] = round(now - self._start if self._event_stream else seconds, 6)
+        span.end(self._end)
+        fields[names.DURATION] = round(whole if self._event_stream else seconds, 6)
         write_access_line("warning" if counted >= 500 else "info", __name__, fields)
 
 

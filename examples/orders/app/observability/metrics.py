@@ -104,10 +104,11 @@ class Metrics:
     def request(
         self, method: str, route: str, status: str, seconds: float, span: SpanContext
     ) -> None:
-        """Count one answered request; a sampled span becomes the exemplar."""
+        """Count one request that is over; a sampled span becomes the exemplar."""
         series = self._series.get((method, route, status))
         if series is None:
             series = self._request_series(method, route, status)
+        self.active_requests.dec()
         series.observe(seconds, _exemplar(span))
 
     def call(
