@@ -130,10 +130,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 def span(service: str, kind: str, trace: str, own: str, parent: str, *, failed: bool) -> Span:
     """A span of the evidence below."""
-    return Span(
-        service, f"{kind} span", kind, trace, own, parent, traffic.VENDOR_STATE if trace == "t1" else "",
-        1, 2, failed, {},
-    )  # fmt: skip
+    state = traffic.VENDOR_STATE if trace == "t1" else ""
+    return Span(service, f"{kind} span", kind, trace, own, parent, state, 1, 2, failed, {})
 
 
 def line(event: str, trace: str, **more: object) -> str:

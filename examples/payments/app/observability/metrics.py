@@ -108,7 +108,6 @@ class Metrics:
         series = self._series.get((method, route, status))
         if series is None:
             series = self._request_series(method, route, status)
-        self.active_requests.dec()
         series.observe(seconds, _exemplar(span))
 
     def call(

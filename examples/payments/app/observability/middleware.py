@@ -1,7 +1,6 @@
 """Span, metrics and access line of every request, in one pure-ASGI middleware.
 
-It is the outermost layer of the application: it sees the status that really went out, the last
-byte, a stream that broke, and every exception exactly once.
+The outermost layer sees the status that went out, the last byte, and each exception once.
 """
 
 import time
@@ -59,9 +58,8 @@ class ObservabilityMiddleware:
 class _Request:
     """One HTTP request, from its first byte to the last byte of its response.
 
-    The span and the access line end with the response, so work done after it (background tasks)
-    counts neither as latency nor as an open request. A 5xx waits for the application to return:
-    only then is the exception behind it known.
+    Span and access line end with the response: background tasks after it are no latency. A 5xx
+    waits for the application to return, for only then is the exception behind it known.
     """
 
     __slots__ = (
@@ -157,6 +155,7 @@ class _Request:
         if counted >= 500:
             fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
         metrics, span = self._outer.metrics, self._span
+        metrics.active_requests.dec()
         metrics.request(self._method, route, str(counted), seconds, span.get_span_context())
         if span.is_recording():
             method = "HTTP" if self._method == names.OTHER else self._method
