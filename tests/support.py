@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +90,7 @@ class Collector:
     """An OTLP/HTTP receiver on a free port."""
 
     spans: list[tuple[str, Span]] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
     resources: list[dict[str, str]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -98,7 +101,10 @@ class Collector:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
-                collector.take(ExportTraceServiceRequest.FromString(body))
+                if self.path == "/v1/logs":
+                    collector.take_logs(ExportLogsServiceRequest.FromString(body))
+                else:
+                    collector.take(ExportTraceServiceRequest.FromString(body))
                 answer = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(200)
                 self.send_header("content-type", "application/x-protobuf")
@@ -125,6 +131,12 @@ class Collector:
             self.resources.append(resource)
             for scope in group.scope_spans:
                 self.spans.extend((resource["service.name"], span) for span in scope.spans)
+
+    def take_logs(self, request: ExportLogsServiceRequest) -> None:
+        """Keep the log records of one request."""
+        for group in request.resource_logs:
+            for scope in group.scope_logs:
+                self.logs.extend(scope.log_records)
 
     @property
     def variables(self) -> dict[str, str]:

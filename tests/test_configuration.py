@@ -145,6 +145,24 @@ def test_public_endpoint_starts_a_new_trace(
     assert [link.trace_id.hex() for link in span.links] == [trace_id]
 
 
+def test_logs_over_otlp(service_folder: Path, collector: Collector, start: Start) -> None:
+    """When asked for, each line reaches the collector as it was printed, with its trace's ids."""
+    service = start(service_folder, OTEL_LOGS_EXPORTER="otlp", **collector.variables).ready()
+    httpx.get(service.url + "/greetings/Ada")
+    assert service.stop() == 0
+    printed = service.lines()
+    sent = {record.body.string_value: record for record in collector.logs}
+    assert sent.keys() == {line["event"] for line in printed}
+    assert len(printed) == len(collector.logs)
+    for line in printed:
+        record = sent[line["event"]]
+        assert record.trace_id.hex() == line.get("trace_id", "")
+        assert record.severity_text == line["level"]
+        attributes = {item.key for item in record.attributes}
+        assert attributes <= line.keys()
+        assert "logger" in attributes
+
+
 def test_sdk_disabled(service_folder: Path, collector: Collector, start: Start) -> None:
     """OTEL_SDK_DISABLED ends spans, and nothing else."""
     service = start(service_folder, OTEL_SDK_DISABLED="true", **collector.variables).ready()

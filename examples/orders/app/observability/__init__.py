@@ -6,18 +6,21 @@ in `app/api/` and what it is set to by environment variables.
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from opentelemetry.sdk.resources import SERVICE_VERSION
+from opentelemetry.sdk.resources import SERVICE_VERSION, Resource
 
-from . import health, http, logs, metrics, problem, resource, routes, tracing
+from . import export, health, http, logs, metrics, problem, resource, routes, tracing
 from .http import Http
 from .lifespan import Lifespan
 from .logs import get_logger
 from .middleware import ObservabilityMiddleware
 from .settings import ConfigurationError, Identity, ObservabilitySettings
+
+if TYPE_CHECKING:
+    from .otlp_logs import OtlpLogs
 
 __all__ = [
     "TELEMETRY_OFF",
@@ -54,6 +57,8 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
     """
     described = resource.describe(settings)
     logs.configure(resource.log_fields(described), settings.log_level, settings.log_redacted_keys)
+    sent = _send_logs(settings, described) if settings.sends_logs else None
+    logs.forward_to(sent.write if sent else None)
     traces = tracing.start(settings, described)
     version = str(described.attributes[SERVICE_VERSION])
     measured = metrics.Metrics(settings.identity, version, traces.queue)
@@ -73,9 +78,13 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
         for task in watch:
             task.cancel()
         await client.aclose()
-        if traces.queue is not None:
-            await traces.queue.stop()
-        get_logger(__name__).info("service stopped")
+        log = get_logger(__name__)
+        log.info("service stopped")
+        await asyncio.gather(
+            *(export.flush(queue.shutdown) for queue in (traces.queue, sent) if queue)
+        )
+        if traces.queue is not None and (lost := traces.queue.size):
+            log.warning("spans lost at shutdown", spans_lost=lost)
 
     app.exception_handlers.setdefault(Exception, problem.internal_error)
     build, lifespan = app.build_middleware_stack, Lifespan(started, stopped)
@@ -91,3 +100,9 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
     )
     app.state.observability = Observability(settings, traces, measured, readiness, client)
     return app.state.observability  # type: ignore[no-any-return]  # State is untyped
+
+
+def _send_logs(settings: ObservabilitySettings, described: Resource) -> "OtlpLogs":
+    from .otlp_logs import OtlpLogs  # the log SDK is loaded only by those who ask for it
+
+    return OtlpLogs(settings, described)

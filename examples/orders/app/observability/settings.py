@@ -93,9 +93,11 @@ class ObservabilitySettings(BaseSettings):
         return self.otel_exporter_otlp_traces_endpoint or self.otel_exporter_otlp_endpoint
 
     @property
-    def logs_endpoint(self) -> str | None:
-        """The collector that log lines go to, when they are asked for."""
-        return self.otel_exporter_otlp_logs_endpoint or self.otel_exporter_otlp_endpoint
+    def sends_logs(self) -> bool:
+        """Whether log lines go to a collector too."""
+        endpoint = self.otel_exporter_otlp_logs_endpoint or self.otel_exporter_otlp_endpoint
+        asked = self.otel_logs_exporter == "otlp" and self.otel_sdk_disabled == "false"
+        return asked and endpoint is not None
 
     @classmethod
     def load(cls, identity: Identity) -> Self:

@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -82,18 +82,22 @@ class SpanQueue(SpanProcessor):
             self.processed[""] += 1
         self._batches.on_end(span)
 
-    async def stop(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Export what is queued, and give up after `seconds` whatever the collector does."""
-        loop, flushed = asyncio.get_running_loop(), asyncio.Event()
+    def shutdown(self) -> None:
+        """Export what is queued; may block as long as the collector is silent."""
+        self._batches.shutdown()  # type: ignore[no-untyped-call]
 
-        def flush() -> None:
-            self._batches.shutdown()  # type: ignore[no-untyped-call]
-            with contextlib.suppress(RuntimeError):  # the loop gave up waiting and has closed
-                loop.call_soon_threadsafe(flushed.set)
 
-        # A daemon thread: a collector that never answers must not keep the process alive.
-        threading.Thread(target=flush, daemon=True).start()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(flushed.wait(), seconds)
-        if lost := self.size:
-            _log.warning("spans lost at shutdown", spans_lost=lost)
+async def flush(shutdown: Callable[[], None], seconds: float = FLUSH_SECONDS) -> bool:
+    """Run a blocking shutdown, and return whether it ended within `seconds`."""
+    loop, flushed = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        shutdown()
+        with contextlib.suppress(RuntimeError):  # the loop gave up waiting and has closed
+            loop.call_soon_threadsafe(flushed.set)
+
+    # A daemon thread: a collector that never answers must not keep the process alive.
+    threading.Thread(target=work, daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(flushed.wait(), seconds)
+    return flushed.is_set()

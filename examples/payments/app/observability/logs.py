@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ _LEVELS: Final = {name.lower(): n for name, n in logging.getLevelNamesMapping().
 
 _process: dict[str, str] = {}
 _lowest = logging.INFO
+_forward: Callable[[bytes], None] | None = None
 _clean: Sanitizer = sanitizer()
 
 
@@ -93,6 +94,14 @@ def write_line(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int 
     except Exception as error:
         data = render(_clean, line, {"log_error": f"{type(error).__name__}: {error}"}, longest)
     output.write(data)
+    if _forward is not None:
+        _forward(data)
+
+
+def forward_to(write: Callable[[bytes], None] | None) -> None:
+    """Hand every line that is written to `write` too; None ends that."""
+    global _forward
+    _forward = write
 
 
 def write_access_line(level: str, logger: str, fields: Mapping[str, Any]) -> None:
