@@ -65,10 +65,10 @@ def test_interrupt_cleans_up(tmp_path: Path) -> None:
     process = subprocess.Popen(
         DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp_path)
     )
-    logs = wait_for(lambda: list(tmp_path.glob("*/payments.log")), 20)
+    logs = wait_for(lambda: list(tmp_path.glob("*/payments.log")), 60)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=40)
     assert process.returncode == 130
     assert b"nothing is left running" in errors
     assert not logs[0].parent.exists()

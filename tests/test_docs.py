@@ -12,7 +12,7 @@ import yaml
 
 from tests.conftest import git
 from tests.support import ROOT, free_port, wait_for
-from tools import check_links
+from tools import build, check_links
 
 
 def blocks(page: Path) -> list[list[str]]:
@@ -24,6 +24,8 @@ def blocks(page: Path) -> list[list[str]]:
 def shell(command: str, folder: Path, **variables: str) -> str:
     """Run a command as typed, with the checkout's own tools first on PATH."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if promtool := build.find("promtool"):
+        path = f"{Path(promtool).parent}:{path}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, check=False, capture_output=True, text=True,
         env={**os.environ, "PATH": path, **variables},

@@ -23,11 +23,10 @@ def make(folder: Path, *arguments: str, **variables: str) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("name", ["orders", "payments"])
-def test_examples_pass_their_own_gates(name: str) -> None:
-    """make check and make test of each example, with this interpreter."""
-    for target in ("check", "test"):
-        done = make(ROOT / "examples" / name, target, f"PYTHON={sys.executable}")
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_examples_pass_their_own_tests(name: str) -> None:
+    """make test of each example, with this interpreter; the kit's make check checks their types."""
+    done = make(ROOT / "examples" / name, "test", f"PYTHON={sys.executable}")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_fresh_service_passes_its_own_gates(service_folder: Path) -> None:

@@ -40,7 +40,7 @@ def classify(service: Path) -> dict[str, str]:
         name = path.relative_to(service).as_posix()
         if path.is_file() and not _made_by_running(name):
             for kind, patterns in classes.items():
-                if any(_matches(name, pattern) for pattern in patterns):
+                if any(matches(name, pattern) for pattern in patterns):
                     found[name] = kind
     return found
 
@@ -56,10 +56,10 @@ def put_on_top(example: Path, service: Path) -> None:
             shutil.copyfile(example / name, service / name)
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Return whether a path fits a pattern, in which a star does not cross folders."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), name) is not None
+
+
 def _made_by_running(name: str) -> bool:
     return bool(re.search(r"(^|/)(__pycache__|\.venv|\.(mypy|ruff|pytest)_cache)/", name))
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Say whether a path fits a pattern, in which a star does not cross folders."""
-    return re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), name) is not None
