@@ -60,6 +60,7 @@ def test_nobody_needs_to_trust_the_template() -> None:
         ("service_name", "a" * 64, "1 to 63"),
         ("service_name", "", "DNS label"),
         ("service_name", "orders\n", "DNS label"),
+        ("service_name", "httpx", "another name"),
         ("description", " ", "1 to 200"),
         ("description", "two\nlines", "one line"),
         ("owner_team", "backend", "name one team"),

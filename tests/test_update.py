@@ -58,6 +58,8 @@ def test_update_keeps_edits_and_brings_changes(template: Path, tmp_path: Path) -
     # the owner's edits, in an owned and in two merged files
     owned = "from fastapi import APIRouter\n\nrouter = APIRouter()\n"
     (service / "app/api/greetings.py").write_text(owned)
+    (service / "tests/api/test_greetings.py").unlink()  # the sample's test, replaced
+    (service / "tests/api/test_things.py").write_text('"""Things."""\n')
     makefile, project = service / "Makefile", service / "pyproject.toml"
     makefile.write_text(makefile.read_text() + "\nmigrate: ## Migrate the database\n\t@true\n")
     project.write_text(project.read_text().replace('"orjson', '"sqlalchemy>=2",\n    "orjson'))
@@ -71,6 +73,8 @@ def test_update_keeps_edits_and_brings_changes(template: Path, tmp_path: Path) -
     assert (package / "names.py").exists()
     assert "OLD_CACHE" not in (package / "health.py").read_text()
     assert (service / "app/api/greetings.py").read_text() == owned
+    assert not (service / "tests/api/test_greetings.py").exists()
+    assert (service / "tests/api/test_things.py").exists()
     assert "Migrate the database" in makefile.read_text()
     assert "sqlalchemy>=2" in project.read_text()
     recorded = yaml.safe_load((service / ".copier-answers.yml").read_text())
