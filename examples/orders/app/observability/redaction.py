@@ -13,7 +13,7 @@ MAX_DEPTH: Final = 6
 MAX_ITEMS: Final = 100
 
 _CUT = "..."
-# user:password@ in a URL, and name=value pairs as they stand in query strings and forms
+# user:password@ in a URL
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+@")
 
 Sanitizer = Callable[[Any, int], Any]
