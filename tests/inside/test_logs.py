@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 import warnings
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_secrets_in_text(log_lines: list[LogLine], text: str) -> None:
     logging.getLogger("library").warning("seen %s", text)
     assert len(log_lines) == 2
     assert "hunter2" not in json.dumps(log_lines)
+
+
+@pytest.mark.parametrize("text", ["a" * 16_000 + "=", "token" * 3_000 + " ="], ids=["a", "token"])
+def test_redaction_is_linear(log_lines: list[LogLine], text: str) -> None:
+    """No text that a client can send holds up the event loop; a quadratic pattern took seconds."""
+    start = time.process_time()
+    log.info("text", text=text)
+    assert time.process_time() - start < 1
+    assert len(log_lines) == 1
 
 
 def test_long_lines_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:

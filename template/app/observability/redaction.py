@@ -13,6 +13,8 @@ MAX_DEPTH: Final = 6
 MAX_ITEMS: Final = 100
 
 _CUT = "..."
+# name=value; the name is bounded, so that the search is linear in any input
+_PAIR = re.compile(r"(?<![\w.-])([\w.-]{1,64})=[^&\s\"']+")
 # user:password@ in a URL
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+@")
 
@@ -33,7 +35,9 @@ def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
     URLs and the values of secret query parameters. Objects become their `str`.
     """
     secret_key = _pattern((*DEFAULT_KEYS, *extra_keys))
-    secret_pair = re.compile(rf"([\w.-]*(?:{secret_key.pattern})[\w.-]*=)[^&\s\"']+", re.IGNORECASE)
+
+    def hide(pair: re.Match[str]) -> str:
+        return f"{pair[1]}={REDACTED}" if secret_key.search(pair[1]) else pair[0]
 
     def text(value: str, limit: int) -> str:
         if len(value) > limit:
@@ -41,7 +45,7 @@ def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
         if "://" in value:
             value = _USER_INFO.sub(REDACTED + "@", value)
         if "=" in value:
-            value = secret_pair.sub(rf"\1{REDACTED}", value)
+            value = _PAIR.sub(hide, value)
         return value
 
     def clean(value: Any, limit: int, depth: int = 0) -> Any:
