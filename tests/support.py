@@ -3,7 +3,6 @@
 import gzip
 import json
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -22,15 +21,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from baseline.services import free_port
+
+__all__ = ["ROOT", "Collector", "Service", "free_port", "wait_for"]
+
 ROOT = Path(__file__).parent.parent
-
-
-def free_port() -> int:
-    """Return a TCP port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:

@@ -81,6 +81,7 @@ def test_secret_keys(log_lines: list[LogLine], key: str, redacted: bool) -> None
         "https://user:hunter2@example.com/",
         "https://example.com/?a=1&access_token=hunter2&b=2",
         "password=hunter2 failed",
+        "x" * 100 + "_password=hunter2",
     ],
 )
 def test_secrets_in_text(log_lines: list[LogLine], text: str) -> None:

@@ -13,8 +13,8 @@ MAX_DEPTH: Final = 6
 MAX_ITEMS: Final = 100
 
 _CUT = "..."
-# name=value; the name is bounded, so that the search is linear in any input
-_PAIR = re.compile(r"(?<![\w.-])([\w.-]{1,64})=[^&\s\"']+")
+# name=value; it is tried only where a name starts, so that the search is linear in any input
+_PAIR = re.compile(r"(?<![\w.-])([\w.-]+)=[^&\s\"']+")
 # user:password@ in a URL
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+@")
 
