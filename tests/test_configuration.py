@@ -1,5 +1,6 @@
 """Every variable means what it says, and a wrong one stops the start with one clear line."""
 
+import json
 import os
 import signal
 import socket
@@ -22,7 +23,6 @@ Start = Callable[..., Service]
         ("LOG_LEVEL", "loud", "'warning'"),
         ("PORT", "eighty", "integer"),
         ("PORT", "70000", "65535"),
-        ("WEB_CONCURRENCY", "4", "run more replicas"),
         ("SHUTDOWN_DRAIN_SECONDS", "-1", "greater than or equal to 0"),
         ("PUBLIC_ENDPOINT", "perhaps", "boolean"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "'always_on'"),
@@ -36,6 +36,7 @@ Start = Callable[..., Service]
         ("OTEL_RESOURCE_ATTRIBUTES", "team", "key=value"),
         ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod", "production"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "greater than 0"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "'gzip'"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "non-negative integer"),
     ],
 )
@@ -61,12 +62,42 @@ def test_wrong_ratio(service_folder: Path, start: Start) -> None:
     assert "from 0 to 1" in service.lines()[0]["reason"]
 
 
-def test_wrong_headers_are_not_shown(service_folder: Path, start: Start) -> None:
-    """A header may hold a key: its value is named by nobody."""
-    service = start(service_folder, OTEL_EXPORTER_OTLP_HEADERS="hunter2")
+OWN_SETTINGS = """
+class Settings(ObservabilitySettings):
+    signing_key: SecretStr
+    retries: list[int] = []
+    database_url: int = 1
+    region: str
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "hunter2"),
+        ("SIGNING_KEY", ""),
+        ("DATABASE_URL", "postgres://user:hunter2@db/"),
+        ("RETRIES", "hunter2"),
+        ("REGION", ""),
+    ],
+)
+def test_a_secret_in_a_setting_is_not_shown(
+    render: Callable[[], Path], start: Start, variable: str, value: str
+) -> None:
+    """Whatever setting is wrong, no secret is in the one line: not its own, and no other."""
+    folder = render()
+    settings = (folder / "app/settings.py").read_text()
+    head, _, rest = settings.partition("class Settings")
+    rest = rest[rest.index("def load_settings") :]
+    own = "from pydantic import SecretStr\n" + head + OWN_SETTINGS + "\n\n" + rest
+    (folder / "app/settings.py").write_text(own)
+    variables = {"SIGNING_KEY": "hunter2", "REGION": "eu", variable: value}
+    service = start(folder, **variables)
     assert service.process.wait(20) == 1
-    assert "OTEL_EXPORTER_OTLP_HEADERS" in str(service.lines())
-    assert "hunter2" not in str(service.lines())
+    (line,) = service.lines()
+    assert variable in line["reason"].upper()
+    assert "hunter2" not in str(line)
 
 
 def test_port_in_use(service_folder: Path, start: Start) -> None:
@@ -189,18 +220,60 @@ def test_stop_flushes_and_ready_says_so_first(
     assert service.lines()[-1]["event"] == "service stopped"
 
 
-def test_failed_start_is_one_line(render: Callable[[], Path], start: Start) -> None:
-    """An application that cannot start says why in one line and ends with a status."""
+@pytest.mark.parametrize("when", ["start-up", "shutdown"])
+def test_failed_start_or_stop_is_one_line(
+    render: Callable[[], Path], collector: Collector, start: Start, when: str
+) -> None:
+    """A lifespan that fails says why in one line, and what was queued still arrives."""
     folder = render()
     main = (folder / "app/main.py").read_text()
+    fails = ["    raise OSError('no disk')\n", "    yield\n"]
+    work = "    app.state.observability.tracing.tracer.start_span('opened the disk').end()\n"
     (folder / "app/main.py").write_text(
         main.replace("telemetry=TELEMETRY_OFF", "telemetry=TELEMETRY_OFF, lifespan=broken")
-        + "\n\nasync def broken(app: FastAPI):\n    raise OSError('no disk')\n    yield\n"
+        + "\n\nasync def broken(app: FastAPI):\n"
+        + work
+        + "".join(fails if when == "start-up" else reversed(fails))
     )
-    service = start(folder)
-    assert service.process.wait(20) != 0
+    service = start(folder, **{**collector.variables, "OTEL_BSP_SCHEDULE_DELAY": "60000"})
+    if when == "shutdown":
+        service.ready()
+        service.process.terminate()
+    status = service.process.wait(20)
+    assert (status != 0) is (when == "start-up")
     (line,) = [line for line in service.lines() if line["level"] in ("error", "critical")]
     assert line["exception"]["message"] == "no disk"
+    assert "opened the disk" in {span.name for _, span in collector.spans}
+
+
+@pytest.mark.parametrize("way", ["variable", "uvicorn", "uvicorn's variable", "python -m app"])
+def test_several_workers_are_refused(
+    service_folder: Path, start: Start, tmp_path: Path, way: str
+) -> None:
+    """However they are asked for, one line says why not and what to do instead."""
+    port, environment = free_port(), dict(os.environ)
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
+    command += ["--port", str(port)]
+    match way:
+        case "variable":
+            command, environment["WEB_CONCURRENCY"] = [sys.executable, "-m", "app"], "2"
+        case "uvicorn":
+            command += ["--workers", "2"]
+        case "uvicorn's variable":
+            environment["WEB_CONCURRENCY"] = "2"
+        case _:
+            command = [sys.executable, "-m", "app", "--workers", "2"]
+    service = Service(command, service_folder, environment, port, tmp_path / "out")
+    try:
+        status = service.process.wait(20)
+        said = (tmp_path / "out").read_text()
+        # uvicorn's own parent process ends without an error when its workers cannot start
+        assert status != 0 or "uvicorn" in command
+        (line,) = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert line["level"] == "critical"
+        assert "more replicas" in line["reason"]
+    finally:
+        service.kill()
 
 
 def test_uvicorn_factory_prints_json(service_folder: Path, start: Start, tmp_path: Path) -> None:

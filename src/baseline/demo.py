@@ -146,7 +146,7 @@ def _observe(
 def _ask(url: str) -> tuple[dict[str, int], dict[str, str]]:
     statuses, texts = {}, {}
     for path in verify.contract()["endpoints"]:
-        response = httpx.get(url + path)
+        response = httpx.get(url + path, trust_env=False)
         statuses[path], texts[path] = response.status_code, response.text
     return statuses, texts
 
@@ -171,6 +171,7 @@ def _how_to_stop(console: Console, started: list[services.Service], folder: Path
     for service in started:
         console.print(f"{service.name}: {service.url} in {service.folder}", soft_wrap=True)
     numbers = " ".join(str(service.process.pid) for service in started)
+    console.print("Their spans arrive nowhere now: the receiver was the demo's own.")
     console.print(f"Stop them: kill {numbers} && rm -r {folder}\n", soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -88,19 +89,23 @@ def free_port() -> int:
 
 
 def start(name: str, folder: Path, port: int, variables: dict[str, str]) -> Service:
-    """Start `python -m app` with this interpreter; its output goes to a file beside the folder."""
+    """Start `python -m app` with this interpreter; its output goes to a file beside the folder.
+
+    What the caller's own environment sets for services does not count, nor does a proxy.
+    """
+    documented = (folder / ".env.example").read_text(encoding="utf-8")
+    settings = set(re.findall(r"^# ([A-Z_]+)=", documented, re.MULTILINE))
     inherited = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith("OTEL_")
-        and key not in ("ENVIRONMENT", "LOG_LEVEL", "WEB_CONCURRENCY")
+        if key not in settings and not key.startswith("OTEL_")
     }
     output = folder.with_suffix(".log")
     with output.open("wb") as stdout:
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],
             cwd=folder,
-            env={**inherited, "PORT": str(port), "HOST": "127.0.0.1", **variables},
+            env={**inherited, "NO_PROXY": "*", "PORT": str(port), **variables},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
@@ -144,7 +149,7 @@ def _is_ready(service: Service) -> bool:
     if service.process.poll() is not None:
         raise ServiceError(f"{service.name} ended at its start: {_last_words(service)}")
     try:
-        return httpx.get(f"{service.url}/ready", timeout=2).status_code == 200
+        return httpx.get(f"{service.url}/ready", timeout=2, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -48,7 +48,7 @@ def send(orders_url: str) -> Iterator[Sent]:
     Every other one comes from a caller with a trace of its own (W3C traceparent and tracestate).
     Raises httpx.HTTPError when orders cannot be reached.
     """
-    with httpx.Client(base_url=orders_url, timeout=10) as client:
+    with httpx.Client(base_url=orders_url, timeout=10, trust_env=False) as client:
         for number, kind in enumerate(PLAN):
             amount, expected = KINDS[kind]
             trace_id, headers = "", {}

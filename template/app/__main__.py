@@ -20,7 +20,11 @@ def main() -> None:
         "environment": os.environ.get("ENVIRONMENT", "development"),
     }
     if sys.argv[1:]:
-        refuse(process, "python -m app takes no arguments: it is set up by environment variables")
+        refuse(
+            process,
+            "python -m app takes no arguments: it is set up by environment variables, and serves "
+            "more by more replicas, not by more workers",
+        )
     # OpenTelemetry reads variables while it is imported. Its propagators are set by the settings,
     # whose own check of the variable says more.
     propagators = os.environ.pop("OTEL_PROPAGATORS", None)

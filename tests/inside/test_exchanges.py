@@ -1,16 +1,19 @@
 """What a request leaves behind when it streams, breaks, goes on in the background or is left."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI, WebSocket
+from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Message
+from starlette.types import Message, Scope
 
+from app.observability import get_logger
 from app.observability.testing import LogLine, Metric
 
 COUNT = "http_server_request_duration_seconds_count"
@@ -70,10 +73,55 @@ def routes(app: FastAPI) -> None:
     def sync_fails() -> None:
         raise ZeroDivisionError
 
+    failure = LookupError("one object")
+
+    @app.get("/same-error")
+    async def same_error() -> None:
+        raise failure
+
+    @app.get("/logged-and-raised")
+    async def logged_and_raised() -> None:
+        try:
+            raise LookupError("told already")
+        except LookupError:
+            get_logger("test").exception("lookup failed")
+            raise
+
+    @app.get("/refuses")
+    async def refuses() -> None:
+        raise Refusing
+
+    @app.post("/upload")
+    async def upload(data: dict[str, str]) -> None:
+        """Nothing is done with it."""
+
+    @app.post("/upload/raw")
+    async def upload_raw(request: Request) -> None:
+        await request.body()
+
     @app.websocket("/socket")
     async def socket(socket: WebSocket) -> None:
         await socket.accept()
         raise ValueError(await socket.receive_text())
+
+
+class Refusing(Exception):
+    """An exception that takes no attribute and has no text."""
+
+    def __setattr__(self, *_: object) -> None:
+        raise AttributeError
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def scope(method: str, path: str) -> Scope:
+    """The ASGI scope of a request without a server."""
+    return {
+        "type": "http", "method": method, "path": path, "query_string": b"", "scheme": "http",
+        "headers": [(b"content-type", b"application/json")], "server": None, "client": None,
+        "root_path": "", "asgi": {"version": "3.0"},
+    }  # fmt: skip
 
 
 def errors(lines: list[LogLine]) -> list[LogLine]:
@@ -130,6 +178,30 @@ def test_failure_in_a_sync_route(
     assert metric(COUNT, **labels("/sync-fails", "500", "500")) == 1.0
 
 
+def test_each_request_has_its_error_line(client: TestClient, log_lines: list[LogLine]) -> None:
+    """Two requests that fail with the same exception object have a line each."""
+    client.get("/same-error")
+    client.get("/same-error")
+    first, second = errors(log_lines)
+    assert first["trace_id"] != second["trace_id"]
+
+
+def test_error_that_was_logged(client: TestClient, log_lines: list[LogLine]) -> None:
+    """An exception that a route logs and raises again has the route's line and no second one."""
+    client.get("/logged-and-raised")
+    assert [line["event"] for line in errors(log_lines)] == ["lookup failed"]
+
+
+def test_error_that_refuses(
+    client: TestClient, log_lines: list[LogLine], spans: InMemorySpanExporter, metric: Metric
+) -> None:
+    """An exception of the oddest kind loses neither line, span nor metric."""
+    assert client.get("/refuses").status_code == 500
+    assert len(errors(log_lines)) == len(spans.get_finished_spans()) == 1
+    assert metric(COUNT, **labels("/refuses", "500", "500")) == 1.0
+    assert metric("http_server_active_requests") == 0.0
+
+
 def test_failure_in_a_websocket(
     client: TestClient, log_lines: list[LogLine], spans: InMemorySpanExporter, metric: Metric
 ) -> None:
@@ -150,6 +222,30 @@ def test_failure_in_a_websocket(
     assert metric(name, http_route="/socket", error_type="500") == 1.0
 
 
+@pytest.mark.parametrize("path", ["/upload", "/upload/raw"])
+def test_client_that_leaves_while_it_sends(
+    app: FastAPI, client: TestClient, log_lines: list[LogLine], metric: Metric, path: str
+) -> None:
+    """A client that disconnects in the middle of its body is no error and no bad request."""
+    parts: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return parts.pop(0)
+
+    async def send(_: Message) -> None:
+        """Nobody listens."""
+
+    with contextlib.suppress(ClientDisconnect):
+        asyncio.run(app(scope("POST", path), receive, send))
+    left = {**labels(path, "499"), "http_request_method": "POST"}
+    assert metric(COUNT, **left) == 1.0
+    assert errors(log_lines) == []
+    assert metric("http_server_active_requests") == 0.0
+
+
 def test_client_that_leaves(
     app: FastAPI, client: TestClient, log_lines: list[LogLine], metric: Metric
 ) -> None:
@@ -164,12 +260,7 @@ def test_client_that_leaves(
         if message["type"] == "http.response.body":
             left.set()
 
-    scope = {
-        "type": "http", "method": "GET", "path": "/stream/endless", "query_string": b"",
-        "headers": [], "scheme": "http", "server": None, "client": None, "root_path": "",
-        "asgi": {"version": "3.0"},
-    }  # fmt: skip
-    asyncio.run(app(scope, receive, send))
+    asyncio.run(app(scope("GET", "/stream/endless"), receive, send))
     assert metric(COUNT, **labels("/stream/endless", "499")) == 1.0
     assert errors(log_lines) == []
     assert metric("http_server_active_requests") == 0.0

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.observability.health import Check
 from app.observability.testing import LogLine, Metric
 
 
@@ -29,6 +30,30 @@ def test_checks_run_side_by_side_within_their_limits(app: FastAPI, client: TestC
     assert response.status_code == 503
     assert len(response.json()["failing"]) == 5
     assert time.monotonic() - start < 1.2
+
+
+async def cancelled() -> None:
+    """End as a library's cancelled request ends."""
+    raise asyncio.CancelledError
+
+
+async def timed_out() -> None:
+    """Fail at once, with a time limit of its own."""
+    raise TimeoutError("pool is empty")
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [(cancelled, "CancelledError: "), (timed_out, "TimeoutError: pool is empty")],
+)
+def test_whatever_a_check_raises_is_its_reason(
+    app: FastAPI, client: TestClient, log_lines: list[LogLine], check: Check, reason: str
+) -> None:
+    """A check may fail with anything: /ready is 503, and the line says what it was."""
+    app.state.observability.readiness.add("database", check)
+    assert client.get("/ready").json() == {"status": "unavailable", "failing": ["database"]}
+    (line,) = [line for line in log_lines if line["event"] == "readiness check failed"]
+    assert line["reason"] == reason
 
 
 def test_results_are_cached(app: FastAPI, client: TestClient) -> None:

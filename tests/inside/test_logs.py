@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.observability import get_logger, logs, output
+from app.observability import get_logger, output
+from app.observability.lines import MAX_LINE
 from app.observability.testing import LogLine
 
 log = get_logger("test")
@@ -66,7 +67,9 @@ def test_cycle(log_lines: list[LogLine]) -> None:
     [
         ("password", True), ("db_password", True), ("apiKey", True), ("X-API-Key", True),
         ("Authorization", True), ("Set-Cookie", True), ("access_token", True),
-        ("card_number", True), ("client_secret", True), ("name", False), ("author", False),
+        ("card_number", True), ("client_secret", True), ("pwd", True), ("auth", True),
+        ("sessionId", True), ("ssn", True), ("dbpassword", True), ("refresh_tokens", True),
+        ("name", False), ("author", False), ("prompt_tokens", False), ("tokens_used", False),
     ],
 )  # fmt: skip
 def test_secret_keys(log_lines: list[LogLine], key: str, redacted: bool) -> None:
@@ -80,8 +83,14 @@ def test_secret_keys(log_lines: list[LogLine], key: str, redacted: bool) -> None
     [
         "https://user:hunter2@example.com/",
         "https://example.com/?a=1&access_token=hunter2&b=2",
+        "https://user:h@hunter2@example.com/",
+        "amqp://user:" + "x" * 20_000 + "hunter2@example.com/",
         "password=hunter2 failed",
         "x" * 100 + "_password=hunter2",
+        "url=https://example.com/?token=hunter2",
+        "Authorization: Bearer hunter2",
+        "input_value={'name': 'Ada', 'password': 'my hunter2'}",
+        '{"user": "Ada", "api_key": "hunter2"}',
     ],
 )
 def test_secrets_in_text(log_lines: list[LogLine], text: str) -> None:
@@ -92,7 +101,11 @@ def test_secrets_in_text(log_lines: list[LogLine], text: str) -> None:
     assert "hunter2" not in json.dumps(log_lines)
 
 
-@pytest.mark.parametrize("text", ["a" * 16_000 + "=", "token" * 3_000 + " ="], ids=["a", "token"])
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 60_000 + "=", "token" * 12_000 + " =", "://" * 20_000, "token=" * 10_000, "a:" * 30_000],
+    ids=["name", "word", "url", "secrets", "pairs"],
+)
 def test_redaction_is_linear(log_lines: list[LogLine], text: str) -> None:
     """No text that a client can send holds up the event loop; a quadratic pattern took seconds."""
     start = time.process_time()
@@ -108,7 +121,7 @@ def test_long_lines_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     log.info("long", text="x" * 100_000, many={str(i): "y" * 500 for i in range(1000)})
     log.info("wide", **{f"field{i}": "\u2028" * 50 for i in range(1000)})
     for line in lines:
-        assert len(line) <= logs.MAX_LINE
+        assert len(line) <= MAX_LINE
         assert json.loads(line)["truncated"] is True
 
 
@@ -127,6 +140,60 @@ def test_cut_exception_keeps_its_end(log_lines: list[LogLine]) -> None:
     error = log_lines[0]["exception"]
     assert (error["type"], error["message"]) == ("ValueError", "the reason")
     assert "ValueError: the reason" in error["stacktrace"].splitlines()[-1]
+
+
+def test_cut_exception_keeps_its_cause(log_lines: list[LogLine]) -> None:
+    """The causes stay, whatever is cut from the stack before them."""
+    try:
+        try:
+            raise KeyError("the cause")
+        except KeyError as cause:
+            raise ValueError("the reason") from cause
+    except ValueError:
+        log.exception("failed", noise=["x" * 400] * 100)
+    (line,) = log_lines
+    assert line["truncated"] is True
+    assert line["exception"]["causes"] == ["KeyError: 'the cause'"]
+
+
+def test_exception_that_refuses(log_lines: list[LogLine]) -> None:
+    """An exception that takes no attribute and has no text is told as any other."""
+
+    class Refusing(Exception):
+        __slots__ = ()
+
+        def __setattr__(self, *_: object) -> None:
+            raise AttributeError
+
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    try:
+        raise Refusing
+    except Refusing:
+        log.exception("failed")
+    assert log_lines[0]["exception"]["type"].endswith("Refusing")
+
+
+def test_custom_level(log_lines: list[LogLine]) -> None:
+    """A level of somebody's own is written as the nearest below it."""
+    logging.getLogger("library").log(35, "notable")
+    assert log_lines[0]["level"] == "warning"
+
+
+def test_finalizer_that_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    """A line that is logged while another is written neither waits for it nor breaks it."""
+    interrupted = output._write
+
+    def write(line: bytes) -> None:
+        if b"outer" in line:
+            output.to_stdout(b'{"line":"inner"}')
+        interrupted(line)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "_write", write)
+        output.to_stdout(b'{"line":"outer"}')
+    assert capfd.readouterr().out == '{"line":"outer"}\n{"line":"inner"}\n'
 
 
 def test_standard_library(log_lines: list[LogLine]) -> None:

@@ -1,26 +1,19 @@
-"""`/healthz`, `/ready` and `/metrics` as plain ASGI endpoints, and the readiness checks.
-
-Liveness checks nothing but the process; readiness says "send traffic here" (Kubernetes, "Pod
-Lifecycle"; SRE book, chapter 8). The collector is in neither: telemetry never stops a service.
-"""
+"""Whether traffic should come here: the state of the service, and its readiness checks."""
 
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import orjson
 from opentelemetry.context import attach
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import exposition, names
 from .logs import get_logger
 from .metrics import Metrics
+from .render import named
 
 Check = Callable[[], Awaitable[object]]
 State = Literal["starting", "serving", "draining"]
@@ -95,64 +88,18 @@ class Readiness:
         if time.monotonic() - entry.checked_at < CACHE_SECONDS:
             return
         before, reason = entry.passed, None
+        limit = asyncio.timeout(entry.seconds)
         try:
-            async with asyncio.timeout(entry.seconds):
+            async with limit:
                 await entry.check()
-        except TimeoutError:
-            reason = f"no answer within {entry.seconds} s"
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+        except (Exception, asyncio.CancelledError) as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # the service ends
+            late = limit.expired()
+            reason = f"no answer within {entry.seconds} s" if late else named(error)
         entry.passed, entry.checked_at = reason is None, time.monotonic()
         self._metrics.ready(name, entry.passed)
         if entry.passed and before is False:
             _log.info("readiness check recovered", check=name)
         elif reason is not None and before is not False:
             _log.warning("readiness check failed", check=name, reason=reason)
-
-
-def endpoints(readiness: Readiness, metrics: Metrics) -> Mapping[str, ASGIApp]:
-    """Return the three operational endpoints by path.
-
-    They are answered before the service's own middleware and routes, so that neither a host
-    check, a login, a full thread pool nor a catch-all route can hide them.
-    """
-
-    async def healthz(_: Scope) -> Response:
-        return _json(200, {"status": "ok"})
-
-    async def ready(_: Scope) -> Response:
-        if readiness.state != "serving":
-            return _json(503, {"status": readiness.state})
-        if failing := await readiness.failing():
-            return _json(503, {"status": "unavailable", "failing": failing})
-        return _json(200, {"status": "ready"})
-
-    async def expose(scope: Scope) -> Response:
-        if readiness.state == "serving":
-            readiness.refresh()  # the next scrape sees it; this one waits for no dependency
-        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-        body, content_type = exposition.render(metrics.registry, accept.decode("latin-1"))
-        return Response(body, headers={"content-type": content_type})
-
-    return {
-        names.HEALTHZ: _get_only(healthz),
-        names.READY: _get_only(ready),
-        names.METRICS: _get_only(expose),
-    }
-
-
-def _json(status: int, body: Mapping[str, Any]) -> Response:
-    return Response(
-        orjson.dumps(body), status, {"cache-control": "no-store"}, media_type="application/json"
-    )
-
-
-def _get_only(answer: Callable[[Scope], Awaitable[Response]]) -> ASGIApp:
-    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "HEAD"):
-            response = await answer(scope)
-        else:
-            response = Response(status_code=405, headers={"allow": "GET, HEAD"})
-        await response(scope, receive, send)
-
-    return endpoint

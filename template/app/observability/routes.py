@@ -1,10 +1,13 @@
-"""The route template of a request, as one bounded label, for routers in routers and mounts."""
+"""What a request is called: its route template, one bounded label, and the fields around it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
+
+from . import names
 
 
 def templates(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -42,6 +45,18 @@ def template(scope: Scope, root: str, routes: Iterable[BaseRoute]) -> str:
         leaf = str(getattr(route, "path_format", ""))
     mounted = scope.get("root_path", "")[len(root) :]
     return (_mount_template(mounted, list(routes)) if mounted else "") + leaf
+
+
+def fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]:
+    """Return what the span and the access line of a request have in common."""
+    client = scope.get("client")
+    return {
+        names.METHOD: method,
+        names.PATH: scope["path"],
+        names.ROUTE: route,
+        names.STATUS: status,
+        names.CLIENT_ADDRESS: client[0] if client else "",
+    }
 
 
 def _mount_template(path: str, routes: Sequence[BaseRoute]) -> str:

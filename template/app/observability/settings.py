@@ -5,7 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from opentelemetry.semconv.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+from .redaction import sanitizer
 
 Environment = Literal["development", "test", "staging", "production"]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -39,8 +41,8 @@ class ObservabilitySettings(BaseSettings):
 
     Each field is read from the variable of the same name in capitals. The names that start with
     OTEL_ and what they mean are those of the OpenTelemetry specification ("Environment Variable
-    Specification"); those that only the SDK reads are checked here too, so that a typing error
-    stops the start instead of turning telemetry off in silence.
+    Specification"). Most are read by the SDK itself; those that decide whether telemetry arrives
+    are checked here too, so that a typing error stops the start instead of silencing the service.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -49,7 +51,7 @@ class ObservabilitySettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Port = Field(default_factory=lambda known: known["identity"].port)
-    web_concurrency: int = 1
+    web_concurrency: Annotated[int, Field(gt=0)] = 1
     service_version: str = Field(default="0.0.0-dev", min_length=1, max_length=128)
     environment: Environment = "development"
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
@@ -81,11 +83,20 @@ class ObservabilitySettings(BaseSettings):
     otel_exporter_otlp_traces_timeout: Milliseconds | None = None
     otel_exporter_otlp_logs_timeout: Milliseconds | None = None
     otel_exporter_otlp_headers: str = ""
+    otel_exporter_otlp_traces_headers: str = ""
+    otel_exporter_otlp_logs_headers: str = ""
+    otel_exporter_otlp_compression: Literal["none", "gzip", "deflate"] = "none"
     otel_bsp_schedule_delay: Milliseconds = 5_000
     otel_bsp_max_queue_size: Annotated[int, Field(gt=0)] = 2048
     otel_bsp_max_export_batch_size: Annotated[int, Field(gt=0)] = 512
 
-    SECRET: ClassVar[frozenset[str]] = frozenset({"otel_exporter_otlp_headers"})
+    SECRET: ClassVar[frozenset[str]] = frozenset(
+        {
+            "otel_exporter_otlp_headers",
+            "otel_exporter_otlp_traces_headers",
+            "otel_exporter_otlp_logs_headers",
+        }
+    )
 
     @property
     def traces_endpoint(self) -> str | None:
@@ -110,12 +121,18 @@ class ObservabilitySettings(BaseSettings):
             return cls(identity=identity)
         except ValidationError as error:
             raise ConfigurationError("; ".join(map(cls._explain, error.errors()))) from None
+        except SettingsError as error:  # a list or an object that is not JSON
+            raise ConfigurationError(str(error)) from None
 
     @classmethod
     def _explain(cls, error: Any) -> str:
         field = str(error["loc"][0]) if error["loc"] else ""
-        shown = "(hidden)" if field in cls.SECRET else repr(error["input"])
         reason = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "missing":
+            return f"{field.upper()} is not set: {reason.lower()}"
+        declared = repr(cls.model_fields[field].annotation) if field in cls.model_fields else ""
+        hidden = field in cls.SECRET or "Secret" in declared  # pydantic's SecretStr and its like
+        shown = "(hidden)" if hidden else repr(sanitizer()({field: error["input"]})[field])
         return f"{field.upper()} is {shown}: {reason[:1].lower()}{reason[1:]}"
 
     @field_validator(
@@ -132,16 +149,6 @@ class ObservabilitySettings(BaseSettings):
             return tuple(part for item in value.split(",") if (part := item.strip()))
         return value
 
-    @field_validator("web_concurrency")
-    @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError(
-                "must be 1: a scrape reaches one process only, so several workers would give "
-                "wrong metrics; run more replicas instead"
-            )
-        return value
-
     @field_validator("otel_propagators")
     @classmethod
     def _propagators(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -149,7 +156,7 @@ class ObservabilitySettings(BaseSettings):
             raise ValueError("must be a list of tracecontext and baggage, or none")
         return value
 
-    @field_validator("otel_resource_attributes", "otel_exporter_otlp_headers")
+    @field_validator("otel_resource_attributes", *SECRET)
     @classmethod
     def _pairs(cls, value: str) -> str:
         for pair in filter(None, value.split(",")):

@@ -12,7 +12,20 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.sdk.resources import SERVICE_VERSION, Resource
 
-from . import export, health, http, logs, metrics, problem, resource, routes, tracing
+from . import (
+    export,
+    health,
+    http,
+    lines,
+    logs,
+    metrics,
+    probes,
+    problem,
+    resource,
+    routes,
+    server,
+    tracing,
+)  # fmt: skip
 from .http import Http
 from .lifespan import Lifespan
 from .logs import get_logger
@@ -57,8 +70,9 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
     """
     described = resource.describe(settings)
     logs.configure(resource.log_fields(described), settings.log_level, settings.log_redacted_keys)
+    server.refuse_workers(settings)
     sent = _send_logs(settings, described) if settings.sends_logs else None
-    logs.forward_to(sent.write if sent else None)
+    lines.forward_to(sent.write if sent else None)
     traces = tracing.start(settings, described)
     version = str(described.attributes[SERVICE_VERSION])
     measured = metrics.Metrics(settings.identity, version, traces.queue)
@@ -74,12 +88,13 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
         get_logger(__name__).info("service started", traces=traces.destination)
 
     async def stopped() -> None:
+        log = get_logger(__name__)
+        if readiness.state != "starting":
+            log.info("service stopped")
         readiness.become("draining")
         for task in watch:
             task.cancel()
         await client.aclose()
-        log = get_logger(__name__)
-        log.info("service stopped")
         await asyncio.gather(
             *(export.flush(queue.shutdown) for queue in (traces.queue, sent) if queue)
         )
@@ -88,7 +103,7 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
 
     app.exception_handlers.setdefault(Exception, problem.internal_error)
     build, lifespan = app.build_middleware_stack, Lifespan(started, stopped)
-    endpoints = health.endpoints(readiness, measured)
+    endpoints = probes.endpoints(readiness, measured)
     # Outside of every other middleware, also of those that are added later.
     app.build_middleware_stack = lambda: ObservabilityMiddleware(  # type: ignore[method-assign]
         build(),

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .logs import report
+from .lines import report
 
 
 class Lifespan:
-    """Runs `started` when the application is up and `stopping` when it has shut down.
+    """Runs `started` when the application is up and `stopped` when it has shut down or failed.
 
-    A failed start-up is one log line with its stack.
+    A failure is one log line with its stack.
     """
 
     def __init__(self, started: Callable[[], None], stopped: Callable[[], Awaitable[None]]) -> None:
@@ -20,15 +20,20 @@ class Lifespan:
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan protocol of ASGI."""
+        failed: Message | None = None
 
         async def observed(message: Message) -> None:
+            nonlocal failed
             match message["type"]:
                 case "lifespan.startup.complete":
                     self._started()
-                case "lifespan.startup.failed" | "lifespan.shutdown.failed":
-                    message = {**message, "message": ""}  # the stack is reported below
                 case "lifespan.shutdown.complete":
                     await self._stopped()
+                case "lifespan.startup.failed" | "lifespan.shutdown.failed":
+                    # The server ends the process once it has this, so the report comes first,
+                    # and the message's own copy of the stack is left out.
+                    failed = {**message, "message": ""}
+                    return
             await send(message)
 
         try:
@@ -37,4 +42,7 @@ class Lifespan:
             raise
         except BaseException as error:
             report("critical", "start-up or shutdown failed", error, __name__)
+            await self._stopped()
+            if failed is not None:
+                await send(failed)
             raise

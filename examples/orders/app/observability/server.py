@@ -1,5 +1,8 @@
 """Run the service under uvicorn: listen, drain on SIGTERM, stop inside a known time."""
 
+import inspect
+import math
+import multiprocessing
 import os
 import signal
 import socket
@@ -9,12 +12,13 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
-from . import logs
 from .health import Readiness
+from .logs import get_logger
 from .settings import ObservabilitySettings
 
-_log = logs.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def run(app: FastAPI, settings: ObservabilitySettings) -> None:
@@ -31,12 +35,45 @@ def run(app: FastAPI, settings: ObservabilitySettings) -> None:
         lifespan="on",
         server_header=False,
         workers=1,
-        timeout_graceful_shutdown=int(settings.shutdown_timeout_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_seconds),
     )
     host, port = listener.getsockname()[:2]
     _log.info("service starting", host=host, port=port)
     readiness: Readiness = app.state.observability.readiness
     _Server(config, readiness, settings.shutdown_drain_seconds).run([listener])
+
+
+def refuse_workers(settings: ObservabilitySettings) -> None:
+    """End the process, with one line that says why, when it would be one of several workers.
+
+    The exit status is the one by which uvicorn's parent process knows that it must not start the
+    worker again.
+    """
+    asked = max(settings.web_concurrency, _workers_of_uvicorn())
+    if asked == 1:
+        return
+    if multiprocessing.current_process().name in ("MainProcess", "SpawnProcess-1"):
+        _log.critical(
+            "cannot start",
+            reason=f"WEB_CONCURRENCY or --workers is {asked}, and must be 1: a scrape reaches one "
+            "process only, so several workers would give wrong metrics; run more replicas instead",
+        )
+    sys.exit(STARTUP_FAILURE)
+
+
+def _workers_of_uvicorn() -> int:
+    """Return how many workers the uvicorn that is loading this application was asked for.
+
+    Only its configuration knows, and that is not passed to the application: it is found on the
+    call stack.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        config = frame.f_locals.get("self")
+        if isinstance(config, uvicorn.Config):
+            return 1 if config.reload else config.workers
+        frame = frame.f_back
+    return 1
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -72,10 +109,11 @@ class _Server(uvicorn.Server):
             os._exit(128 + sig)
         drain = self._drain if sig == signal.SIGTERM else 0.0
         self._stop_at = time.monotonic() + drain
-        self._readiness.become("draining")
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second; True ends the serving."""
-        if self._stop_at is not None and time.monotonic() >= self._stop_at:
-            self.should_exit = True
+        if self._stop_at is not None:
+            # Not in the signal handler: it may interrupt whoever holds the metric's lock.
+            self._readiness.become("draining")
+            self.should_exit = time.monotonic() >= self._stop_at
         return await super().on_tick(counter)

@@ -11,9 +11,10 @@ from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from . import lines
 from .export import SpanQueue
 from .settings import ObservabilitySettings
 
@@ -49,11 +50,24 @@ class Tracing:
         span = self.tracer.start_span(name, context, SpanKind.SERVER, links=links)
         return span, trace.set_span_in_context(span, context)
 
-    def response_header(self, span: Span) -> tuple[bytes, bytes]:
-        """Return `traceresponse`, by which a caller can quote the trace (W3C Trace Context 2)."""
+    def response_headers(self, span: Span) -> list[tuple[bytes, bytes]]:
+        """Return `traceresponse`, by which a caller can quote the trace (W3C Trace Context 2).
+
+        There is none without a trace: with OTEL_SDK_DISABLED and a caller that sent none.
+        """
         own = span.get_span_context()
+        if not own.is_valid:
+            return []
         value = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
-        return b"traceresponse", value.encode("ascii")
+        return [(b"traceresponse", value.encode("ascii"))]
+
+
+def fail(span: Span, error: BaseException | None) -> None:
+    """Set a span's status to ERROR, and record on it the exception that is the reason, redacted."""
+    span.set_status(Status(StatusCode.ERROR))
+    if error is not None:
+        fields = lines.redacted(error)
+        span.add_event("exception", {f"exception.{key}": fields[key] for key in fields})
 
 
 class _AsgiHeaders(Getter[Headers]):

@@ -3,15 +3,14 @@
 import time
 
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import Status, StatusCode
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from . import names, routes
-from .logs import mark_reported, report
+from .lines import mark_reported, report
 from .metrics import Metrics
-from .tracing import Tracing
+from .tracing import Tracing, fail
 
 
 async def serve(
@@ -36,9 +35,8 @@ async def serve(
         raise
     except BaseException as error:
         error_type = "500"
-        span.record_exception(error)
         span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
-        span.set_status(Status(StatusCode.ERROR))
+        fail(span, error)
         report("error", "unhandled exception in websocket", error, __name__)
         raise
     finally:

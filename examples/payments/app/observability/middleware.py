@@ -5,24 +5,25 @@ The outermost layer sees the status that went out, the last byte, and each excep
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import Status, StatusCode, set_span_in_context
+from opentelemetry.trace import set_span_in_context
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import names, routes, websocket
 from .lifespan import Lifespan
-from .logs import report, write_access_line
+from .lines import report, write_access_line
 from .metrics import Metrics
-from .tracing import Tracing
+from .tracing import Tracing, fail
 
 CLIENT_CLOSED_REQUEST: Final = 499  # nginx's code: the client left before the response was complete
 
 
 class ObservabilityMiddleware:
-    """Wraps an application; `endpoints` are answered here and observed only when they fail."""
+    """Wraps an application; `endpoints` are answered here, without span or metric."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class ObservabilityMiddleware:
                 self.app, self.service, self.tracing, self.metrics, scope, receive, send
             )
         elif endpoint := self.endpoints.get(scope["path"]):
-            await _probe(endpoint, scope, receive, send)
+            await endpoint(scope, receive, send)
         else:
             await _Request(self, scope, receive, send).run()
 
@@ -99,7 +100,7 @@ class _Request:
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._done:
+        if message["type"] == "http.disconnect" and not self._complete:
             self._disconnected = True
         return message
 
@@ -112,7 +113,7 @@ class _Request:
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in headers
             )
-            headers.append(self._outer.tracing.response_header(self._span))
+            headers += self._outer.tracing.response_headers(self._span)
             message = {**message, "headers": headers}
         await self._send(message)
         if kind != "http.response.body" or self._done:
@@ -126,14 +127,16 @@ class _Request:
                 self._finish(None)
 
     def _fail(self, error: BaseException) -> None:
+        if self._disconnected and isinstance(error, ClientDisconnect):
+            self._finish(None)
+            return
         if not self._done:
-            report("error", "unhandled exception", error, __name__)
             self._finish(error)
+            report("error", "unhandled exception", error, __name__)
             return
         # The response is complete and so is its span: what fails now gets a span of its own.
         span = self._outer.tracing.tracer.start_span("background task", self._context)
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR))
+        fail(span, error)
         with_span = attach(set_span_in_context(span, self._context))
         report("error", "unhandled exception in background task", error, __name__)
         detach(with_span)
@@ -146,12 +149,12 @@ class _Request:
         seconds = whole if self._seconds is None else self._seconds
         if error is not None:
             counted = max(self._status, 500)  # a stream that broke is no success
-        elif self._disconnected and not self._complete:
+        elif self._disconnected:
             counted = CLIENT_CLOSED_REQUEST
         else:
             counted = self._status or 500
         route = routes.template(self._scope, self._root, self._outer.service.routes)
-        fields = _fields(self._scope, self._method, route, self._status or counted)
+        fields = routes.fields(self._scope, self._method, route, self._status or counted)
         if counted >= 500:
             fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
         metrics, span = self._outer.metrics, self._span
@@ -165,36 +168,8 @@ class _Request:
             if self._method == names.OTHER:
                 attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
             span.set_attributes(attributes)
-            if error is not None:
-                span.record_exception(error)
             if counted >= 500:
-                span.set_status(Status(StatusCode.ERROR))
+                fail(span, error)
         span.end(self._end)
         fields[names.DURATION] = round(whole if self._event_stream else seconds, 6)
         write_access_line("warning" if counted >= 500 else "info", __name__, fields)
-
-
-async def _probe(endpoint: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer /healthz, /ready or /metrics: no span, no metric, a line only for a failure."""
-    start = time.perf_counter()
-
-    async def observed(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] >= 500:
-            fields = _fields(scope, scope["method"], scope["path"], message["status"])
-            fields[names.DURATION] = round(time.perf_counter() - start, 6)
-            write_access_line("warning", __name__, fields)
-        await send(message)
-
-    await endpoint(scope, receive, observed)
-
-
-def _fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]:
-    """What a span and an access line have in common."""
-    client = scope.get("client")
-    return {
-        names.METHOD: method,
-        names.PATH: scope["path"],
-        names.ROUTE: route,
-        names.STATUS: status,
-        names.CLIENT_ADDRESS: client[0] if client else "",
-    }

@@ -3,7 +3,7 @@
 import os
 import select
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +17,8 @@ written = 0
 """Lines handed over to the operating system."""
 
 _STDOUT: Final = 1
-_lock = threading.Lock()
+_lock = threading.RLock()
+_waiting: deque[bytes] = deque()
 _poll = select.poll()
 _poll.register(_STDOUT, select.POLLOUT)
 _rest = b""  # what a stuck reader has not taken yet of a line that was begun
@@ -33,24 +34,36 @@ def _send(data: bytes) -> bytes:
 def to_stdout(line: bytes) -> None:
     """Write one line (bytes without the line feed), or drop and count it when stdout is stuck.
 
-    A line that was begun is finished before the next one starts, so no line is ever broken.
+    A line that was begun is finished before the next one starts, so no line is ever broken: not
+    even by a finalizer or signal handler that logs while this thread is in the middle of one.
     """
-    global _rest, written
     with _lock:
-        try:
-            if _rest and (_rest := _send(_rest)):
-                dropped["blocked"] += 1
-                return
-            left = _send(line + b"\n")
-        except OSError:  # closed pipe, full disk, closed stdout
-            _rest = b""
-            dropped["error"] += 1
-            return
-        if len(left) == len(line) + 1:
+        _waiting.append(line + b"\n")
+        if len(_waiting) > 1:
+            return  # the call that was interrupted writes it
+        while _waiting:
+            try:
+                _write(_waiting[0])
+            finally:
+                _waiting.popleft()
+
+
+def _write(line: bytes) -> None:
+    global _rest, written
+    try:
+        if _rest and (_rest := _send(_rest)):
             dropped["blocked"] += 1
             return
-        _rest = left
-        written += 1
+        left = _send(line)
+    except OSError:  # closed pipe, full disk, closed stdout
+        _rest = b""
+        dropped["error"] += 1
+        return
+    if len(left) == len(line):
+        dropped["blocked"] += 1
+        return
+    _rest = left
+    written += 1
 
 
 write: Callable[[bytes], None] = to_stdout

@@ -1,71 +1,92 @@
 """Make any logged value safe: no secret, no cycle, no type that JSON lacks, bounded size."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
+# In any part of a key; an underscore stands for any separator or none: api_key, apiKey, API-KEY
 DEFAULT_KEYS: Final = (
-    "password", "passwd", "passphrase", "secret", "token", "authorization", "cookie",
-    "api_key", "apikey", "private_key", "credential", "card_number", "cardnumber", "cvv",
+    "password", "passwd", "passphrase", "secret", "authorization", "cookie", "credential",
+    "api_key", "access_key", "private_key", "card_number", "session_id", "access_tokens",
+    "refresh_tokens",
 )  # fmt: skip
+MAX_TEXT: Final = 65_536  # characters of one value that are looked at
+MAX_KEY: Final = 256
 MAX_DEPTH: Final = 6
 MAX_ITEMS: Final = 100
 
 _CUT = "..."
-# name=value; it is tried only where a name starts, so that the search is linear in any input
-_PAIR = re.compile(r"(?<![\w.-])([\w.-]+)=[^&\s\"']+")
+# As a word of its own: an author is no auth, and a count of tokens no token
+_SHORT_KEYS = r"token(?![a-z])|(?<![a-z])(?:pwd|auth|ssn|cvv|cvc)(?![a-z])"
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # user:password@ in a URL
-_USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+@")
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
+# name=value, name: value and "name": "value"; it is tried only where a name starts, and no value
+# is part of the match, so that the search is linear in any input
+_NAME = re.compile(r"""(?<![\w.-])([\w.-]+)["']?\s?[=:]\s?(["']?)""")
+_VALUE = {
+    "": re.compile(r"""(?:(?:bearer|basic) )?[^&\s"',;)}\]]*""", re.IGNORECASE),
+    '"': re.compile(r'[^"]*'),
+    "'": re.compile(r"[^']*"),
+}
 
-Sanitizer = Callable[[Any, int], Any]
-
-
-def _pattern(keys: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for all keys, whatever stands between their words: api_key, apiKey, API-KEY."""
-    words = (re.escape(key).replace("_", "[-_. ]?") for key in keys)
-    return re.compile("|".join(words), re.IGNORECASE)
+Sanitizer = Callable[[Any], Any]
 
 
 def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
     """Return a function that copies a value with secrets replaced.
 
-    The function takes the value and the longest string (in characters) to let through. Values
-    under a key that looks like a secret are replaced at any depth; strings lose the user part of
-    URLs and the values of secret query parameters. Objects become their `str`.
+    Values under a key that looks like a secret are replaced at any depth; strings lose the user
+    part of URLs and what follows the name of a secret. Objects become their `str`.
     """
-    secret_key = _pattern((*DEFAULT_KEYS, *extra_keys))
+    words = (re.escape(key).replace("_", "[-_. ]?") for key in (*DEFAULT_KEYS, *extra_keys))
+    pattern = re.compile("|".join((*words, _SHORT_KEYS)), re.IGNORECASE)
 
-    def hide(pair: re.Match[str]) -> str:
-        return f"{pair[1]}={REDACTED}" if secret_key.search(pair[1]) else pair[0]
+    @lru_cache(maxsize=4096)
+    def is_secret(key: str) -> bool:
+        return pattern.search(_CAMEL.sub("_", key)) is not None
 
-    def text(value: str, limit: int) -> str:
-        if len(value) > limit:
-            value = value[:limit] + _CUT
+    def text(value: str) -> str:
+        if len(value) > MAX_TEXT:
+            value = value[:MAX_TEXT] + _CUT
         if "://" in value:
             value = _USER_INFO.sub(REDACTED + "@", value)
-        if "=" in value:
-            value = _PAIR.sub(hide, value)
-        return value
+        return _hide(value, is_secret) if "=" in value or ":" in value else value
 
-    def clean(value: Any, limit: int, depth: int = 0) -> Any:
+    def clean(value: Any, depth: int = 0) -> Any:
         if isinstance(value, str):
-            return text(value, limit)
+            return text(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, bytes | bytearray):
-            return text(bytes(value[: limit + 1]).decode("utf-8", "backslashreplace"), limit)
+            return text(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "backslashreplace"))
         if depth >= MAX_DEPTH:
             return _CUT
         if isinstance(value, Mapping):
             return {
-                text(str(key), limit): (
-                    REDACTED if secret_key.search(str(key)) else clean(item, limit, depth + 1)
-                )
+                name: REDACTED if is_secret(name) else clean(item, depth + 1)
                 for key, item in list(value.items())[:MAX_ITEMS]
+                for name in (text(str(key)[:MAX_KEY]),)
             }
         if isinstance(value, list | tuple | set | frozenset):
-            return [clean(item, limit, depth + 1) for item in list(value)[:MAX_ITEMS]]
-        return text(str(value), limit)
+            return [clean(item, depth + 1) for item in list(value)[:MAX_ITEMS]]
+        return text(str(value))
 
     return clean
+
+
+def _hide(value: str, is_secret: Callable[[str], bool]) -> str:
+    """Replace what follows each secret's name in a text."""
+    parts: list[str] = []
+    done = 0
+    for found in _NAME.finditer(value):
+        if found.start() >= done and is_secret(found[1][-MAX_KEY:]):
+            secret = _VALUE[found[2]].match(value, found.end())
+            parts += value[done : found.end()], REDACTED
+            done = secret.end() if secret else found.end()
+    return "".join((*parts, value[done:]))

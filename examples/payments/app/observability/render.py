@@ -3,21 +3,49 @@
 import json
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from . import names
 from .redaction import Sanitizer
 
+MAX_STACK: Final = 32_768  # characters
+MAX_CAUSES: Final = 5
+SHORTEST: Final = 128
 
-def exception_fields(error: BaseException) -> dict[str, str]:
-    """Return type, message and stack of an exception; the innermost frames stand last."""
-    return {
+_CUT = "..."
+
+
+def exception_fields(error: BaseException) -> dict[str, Any]:
+    """Return type, message and stack of an exception, and its causes when it has any.
+
+    The innermost frames stand last in the stack; the direct cause stands first.
+    """
+    stack = "".join(traceback.format_exception(error))
+    fields: dict[str, Any] = {
         "type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
-        "message": str(error),
-        "stacktrace": "".join(traceback.format_exception(error)),
+        "message": text_of(error),
+        "stacktrace": _cut(stack, MAX_STACK, from_front=True),
     }
+    causes: list[str] = []
+    while len(causes) < MAX_CAUSES and (cause := _cause_of(error)) is not None:
+        causes.append(named(cause))
+        error = cause
+    return {**fields, "causes": causes} if causes else fields
+
+
+def named(error: BaseException) -> str:
+    """Return type and text of an exception in one phrase."""
+    return f"{type(error).__name__}: {text_of(error)}"
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, also of one whose `str` fails."""
+    try:
+        return str(error)
+    except Exception:
+        return "<its str failed>"
 
 
 def render(
@@ -27,24 +55,17 @@ def render(
 
     A line that is too long loses the ends of its long values, then its fields, and says so.
     """
-    for limit in (longest, 2048, 512, 128):
-        whole = clean({**line, **_shorten(fields, limit), **line}, limit)
-        if limit != longest:
-            whole[names.TRUNCATED] = True
-        if len(data := _encode(whole)) <= longest:
-            return data
-    return _encode({**clean(line, 128), names.TRUNCATED: True})
+    whole = clean({**line, **fields, **line})
+    data, limit = encode(whole), longest // 2
+    while len(data) > longest and limit >= SHORTEST:
+        data = encode({**_cut(whole, limit), names.TRUNCATED: True})
+        limit //= 2
+    if len(data) > longest:
+        data = encode({**_cut(clean(line), SHORTEST), names.TRUNCATED: True})
+    return data
 
 
-def _shorten(fields: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
-    """Cut a stack from its front: the innermost frames and the message are at its end."""
-    error = fields.get(names.EXCEPTION)
-    if isinstance(error, dict) and len(stack := str(error.get("stacktrace", ""))) > limit:
-        return {**fields, names.EXCEPTION: {**error, "stacktrace": "..." + stack[3 - limit :]}}
-    return fields
-
-
-def _encode(line: dict[str, Any]) -> bytes:
+def encode(line: dict[str, Any]) -> bytes:
     """Return strict JSON in ASCII: no NaN, and no U+2028 that a reader takes for a line's end."""
     try:
         data = orjson.dumps(line)
@@ -54,3 +75,20 @@ def _encode(line: dict[str, Any]) -> bytes:
     except TypeError:  # an integer over 64 bits, or half of a surrogate pair
         pass
     return json.dumps(line, separators=(",", ":")).encode("ascii")
+
+
+def _cut(value: Any, limit: int, from_front: bool = False) -> Any:
+    """Shorten every long text; a stack loses its front, for the innermost frames are at its end."""
+    if isinstance(value, str) and len(value) > limit:
+        return _CUT + value[-limit:] if from_front else value[:limit] + _CUT
+    if isinstance(value, dict):
+        return {key: _cut(item, limit, key == "stacktrace") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item, limit) for item in value]
+    return value
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return error.__context__

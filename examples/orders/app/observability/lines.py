@@ -1,0 +1,112 @@
+"""One JSON object a line: its fields, its length, and that each failure is told once."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from opentelemetry import trace
+from structlog.contextvars import get_contextvars
+
+from . import names, output
+from .redaction import Sanitizer, sanitizer
+from .render import exception_fields, named, render
+
+MAX_LINE: Final = 16_384  # bytes; container runtimes split longer lines
+MAX_ACCESS_LINE: Final = 4_096
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+_REPORTED = "_reported_by_observability"
+
+_process: dict[str, str] = {}
+_lowest = LEVELS["info"]
+_forward: Callable[[bytes], None] | None = None
+_clean: Sanitizer = sanitizer()
+
+
+def configure(process: Mapping[str, str], level: str, secret_keys: Iterable[str]) -> None:
+    """Set the fields of every line, the lowest level of access lines and what is redacted."""
+    global _process, _clean, _lowest
+    _process, _clean, _lowest = dict(process), sanitizer(secret_keys), LEVELS[level]
+
+
+def forward_to(write: Callable[[bytes], None] | None) -> None:
+    """Hand every line that is written to `write` too; None ends that."""
+    global _forward
+    _forward = write
+
+
+def header(level: str, event: str, logger: str) -> dict[str, Any]:
+    """Return the fields that every line starts with, for this moment and the current span."""
+    line: dict[str, Any] = {
+        names.TIMESTAMP: datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        names.LEVEL: level,
+        names.EVENT: event,
+        **_process,
+    }
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        line[names.TRACE_ID] = f"{context.trace_id:032x}"
+        line[names.SPAN_ID] = f"{context.span_id:016x}"
+    line[names.LOGGER] = logger
+    return line
+
+
+def write(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int = MAX_LINE) -> None:
+    """Write one line of at most `longest` bytes; where both have a key, `line` wins.
+
+    Never raises: a value that cannot be rendered costs the fields, not the line.
+    """
+    try:
+        data = render(_clean, line, {**get_contextvars(), **fields}, longest)
+    except Exception as error:
+        data = render(_clean, line, {"log_error": named(error)}, longest)
+    output.write(data)
+    if _forward is not None:
+        with contextlib.suppress(Exception):  # stdout has the line
+            _forward(data)
+
+
+def write_access_line(level: str, logger: str, fields: Mapping[str, Any]) -> None:
+    """Write the one line that each request gets."""
+    if LEVELS[level] >= _lowest:
+        write(header(level, names.ACCESS_EVENT, logger), fields, MAX_ACCESS_LINE)
+
+
+def report(level: str, event: str, error: BaseException, logger: str) -> None:
+    """Write one line with the stack of `error`, unless it has one in this trace already.
+
+    The same exception object may fail several requests: each is told.
+    """
+    trace_id = _trace_id()
+    if not trace_id or getattr(error, _REPORTED, None) != trace_id:
+        write(header(level, event, logger), {names.EXCEPTION: told(error)})
+
+
+def told(error: BaseException) -> dict[str, Any]:
+    """Return the fields of an exception for a line, and remember that it has this line."""
+    mark_reported(error)
+    return exception_fields(error)
+
+
+def redacted(error: BaseException) -> dict[str, str]:
+    """Return type, message and stack of an exception without secrets, for a span."""
+    fields = exception_fields(error)
+    fields.pop("causes", None)  # the stack has them
+    clean: dict[str, str] = _clean(fields)
+    return clean
+
+
+def mark_reported(error: BaseException) -> None:
+    """Remember that `error` needs no line any more, so that the server does not write one."""
+    with contextlib.suppress(Exception):  # an exception may refuse attributes
+        setattr(error, _REPORTED, _trace_id())
+
+
+def is_reported(error: BaseException | None) -> bool:
+    """Say whether `error` had a line, in whatever trace."""
+    return hasattr(error, _REPORTED)
+
+
+def _trace_id() -> int:
+    return trace.get_current_span().get_span_context().trace_id
