@@ -87,8 +87,8 @@ class SpanQueue(SpanProcessor):
         self._batches.shutdown()  # type: ignore[no-untyped-call]
 
 
-async def flush(shutdown: Callable[[], None], seconds: float = FLUSH_SECONDS) -> bool:
-    """Run a blocking shutdown, and return whether it ended within `seconds`."""
+async def flush(shutdown: Callable[[], None], seconds: float = FLUSH_SECONDS) -> None:
+    """Run a blocking shutdown, and return when it has ended or `seconds` are over."""
     loop, flushed = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
@@ -100,4 +100,3 @@ async def flush(shutdown: Callable[[], None], seconds: float = FLUSH_SECONDS) ->
     threading.Thread(target=work, daemon=True).start()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(flushed.wait(), seconds)
-    return flushed.is_set()
