@@ -3,7 +3,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 
-.PHONY: help demo test check promtool examples format clean
+.PHONY: help demo test check bench promtool examples format clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ format: .venv/ready ## Format the code
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
 
+bench: benchmarks/.venv/ready ## Measure what a service adds to a request (eight minutes, Linux)
+	@benchmarks/.venv/bin/python -m benchmarks $(BENCH)
+
 promtool: .venv/ready ## Build promtool from its Go module into the cache (needs Go, ten minutes once)
 	@.venv/bin/python tools/build.py promtool
 
@@ -33,7 +36,7 @@ examples: .venv/ready ## Render the examples' managed files again from the templ
 	@.venv/bin/python tools/render_examples.py
 
 clean: ## Remove what the other targets made in this folder
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv benchmarks/.venv .mypy_cache .ruff_cache .pytest_cache
 
 .venv/ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -43,3 +46,8 @@ clean: ## Remove what the other targets made in this folder
 	@test -x "$(UV)" || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(UV) sync --locked --quiet --python .venv/bin/python
 	@touch .venv/ready
+
+benchmarks/.venv/ready: .venv/ready benchmarks/requirements.txt
+	@test -x benchmarks/.venv/bin/python || .venv/bin/python -m venv benchmarks/.venv
+	@$(UV) pip sync --quiet --python benchmarks/.venv/bin/python benchmarks/requirements.txt
+	@touch benchmarks/.venv/ready

@@ -12,6 +12,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from . import names
 from .metrics import Metrics
+from .tracecontext import ids_of
 from .tracing import Tracing
 
 CONNECT_SECONDS: Final = 2.0
@@ -130,9 +131,7 @@ class _Call:
         self._span.end()
         status = str(self.status) if self.status else ""
         seconds = time.perf_counter() - self._start
-        self._metrics.call(
-            self.method, self.address, status, kind, seconds, self._span.get_span_context()
-        )
+        self._metrics.call(self.method, self.address, status, kind, seconds, ids_of(self._span))
 
 
 class _TracedStream(httpx.AsyncByteStream):

@@ -8,7 +8,6 @@ from typing import Any, Final
 import orjson
 
 from . import names
-from .redaction import Sanitizer
 
 MAX_STACK: Final = 32_768  # characters
 MAX_CAUSES: Final = 5
@@ -40,28 +39,27 @@ def named(error: BaseException) -> str:
     return f"{type(error).__name__}: {text_of(error)}"
 
 
-def text_of(error: BaseException) -> str:
-    """Return what an exception says, also of one whose `str` fails."""
+def text_of(value: object) -> str:
+    """Return the text of an exception or any value, also of one whose `str` fails."""
     try:
-        return str(error)
+        return str(value)
     except Exception:
         return "<its str failed>"
 
 
-def render(
-    clean: Sanitizer, line: Mapping[str, Any], fields: Mapping[str, Any], longest: int
-) -> bytes:
+def render(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int) -> bytes:
     """Return one JSON object of at most `longest` bytes; where both have a key, `line` wins.
 
-    A line that is too long loses the ends of its long values, then its fields, and says so.
+    Both must be clean. A line that is too long loses the ends of its long values, then its fields,
+    and says so.
     """
-    whole = clean({**line, **fields, **line})
+    whole = {**line, **fields, **line}
     data, limit = encode(whole), longest // 2
     while len(data) > longest and limit >= SHORTEST:
         data = encode({**_cut(whole, limit), names.TRUNCATED: True})
         limit //= 2
     if len(data) > longest:
-        data = encode({**_cut(clean(line), SHORTEST), names.TRUNCATED: True})
+        data = encode({**_cut(dict(line), SHORTEST), names.TRUNCATED: True})
     return data
 
 

@@ -11,6 +11,7 @@ from structlog.contextvars import get_contextvars
 from . import names, output
 from .redaction import Sanitizer, sanitizer
 from .render import exception_fields, named, render
+from .tracecontext import Ids, ids_of
 
 MAX_LINE: Final = 16_384  # bytes; container runtimes split longer lines
 MAX_ACCESS_LINE: Final = 4_096
@@ -36,41 +37,30 @@ def forward_to(write: Callable[[bytes], None] | None) -> None:
     _forward = write
 
 
-def header(level: str, event: str, logger: str) -> dict[str, Any]:
-    """Return the fields that every line starts with, for this moment and the current span."""
-    line: dict[str, Any] = {
-        names.TIMESTAMP: datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
-        names.LEVEL: level,
-        names.EVENT: event,
-        **_process,
-    }
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        line[names.TRACE_ID] = f"{context.trace_id:032x}"
-        line[names.SPAN_ID] = f"{context.span_id:016x}"
-    line[names.LOGGER] = logger
-    return line
+def clean(value: Any) -> Any:
+    """Return a copy of a value without secrets, of types that JSON has."""
+    return _clean(value)
 
 
-def write(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int = MAX_LINE) -> None:
-    """Write one line of at most `longest` bytes; where both have a key, `line` wins.
+def write(level: str, event: str, logger: str, fields: Mapping[str, Any]) -> None:
+    """Write one line for this moment and the current span.
 
     Never raises: a value that cannot be rendered costs the fields, not the line.
     """
+    line = _header(level, _clean(event), logger, ids_of(trace.get_current_span()))
     try:
-        data = render(_clean, line, {**get_contextvars(), **fields}, longest)
+        rest = _clean({**get_contextvars(), **fields})
     except Exception as error:
-        data = render(_clean, line, {"log_error": named(error)}, longest)
-    output.write(data)
-    if _forward is not None:
-        with contextlib.suppress(Exception):  # stdout has the line
-            _forward(data)
+        rest = {"log_error": _clean(named(error))}
+    _write(render(line, rest, MAX_LINE))
 
 
-def write_access_line(level: str, logger: str, fields: Mapping[str, Any]) -> None:
-    """Write the one line that each request gets."""
+def write_access_line(level: str, logger: str, ids: Ids | None, fields: Mapping[str, Any]) -> None:
+    """Write the one line that each request gets; `fields` must be clean already."""
     if LEVELS[level] >= _lowest:
-        write(header(level, names.ACCESS_EVENT, logger), fields, MAX_ACCESS_LINE)
+        bound = get_contextvars()
+        line = _header(level, names.ACCESS_EVENT, logger, ids)
+        _write(render(line, {**_clean(bound), **fields} if bound else fields, MAX_ACCESS_LINE))
 
 
 def report(level: str, event: str, error: BaseException, logger: str) -> None:
@@ -80,7 +70,7 @@ def report(level: str, event: str, error: BaseException, logger: str) -> None:
     """
     trace_id = _trace_id()
     if not trace_id or getattr(error, _REPORTED, None) != trace_id:
-        write(header(level, event, logger), {names.EXCEPTION: told(error)})
+        write(level, event, logger, {names.EXCEPTION: told(error)})
 
 
 def told(error: BaseException) -> dict[str, Any]:
@@ -110,3 +100,24 @@ def is_reported(error: BaseException | None) -> bool:
 
 def _trace_id() -> int:
     return trace.get_current_span().get_span_context().trace_id
+
+
+def _header(level: str, event: str, logger: str, ids: Ids | None) -> dict[str, str]:
+    """Return the fields that every line starts with."""
+    line = {
+        names.TIMESTAMP: datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        names.LEVEL: level,
+        names.EVENT: event,
+        **_process,
+    }
+    if ids is not None:
+        line[names.TRACE_ID], line[names.SPAN_ID] = ids.trace_id, ids.span_id
+    line[names.LOGGER] = logger
+    return line
+
+
+def _write(line: bytes) -> None:
+    output.write(line)
+    if _forward is not None:
+        with contextlib.suppress(Exception):  # stdout has the line
+            _forward(line)

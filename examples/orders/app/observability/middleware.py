@@ -17,9 +17,11 @@ from . import names, routes, websocket
 from .lifespan import Lifespan
 from .lines import report, write_access_line
 from .metrics import Metrics
+from .tracecontext import ids_of
 from .tracing import Tracing, fail
 
 CLIENT_CLOSED_REQUEST: Final = 499  # nginx's code: the client left before the response was complete
+MAX_PATH: Final = 2_048  # characters of url.path in a span: a batch must fit into one message
 
 
 class ObservabilityMiddleware:
@@ -64,8 +66,9 @@ class _Request:
     """
 
     __slots__ = (
-        "_complete", "_context", "_disconnected", "_done", "_end", "_event_stream", "_method",
-        "_outer", "_receive", "_root", "_scope", "_seconds", "_send", "_span", "_start", "_status",
+        "_complete", "_context", "_disconnected", "_done", "_end", "_event_stream", "_ids",
+        "_method", "_outer", "_receive", "_root", "_scope", "_seconds", "_send", "_span",
+        "_start", "_status",
     )  # fmt: skip
 
     def __init__(
@@ -80,11 +83,12 @@ class _Request:
         self._end: int | None = None
         self._complete = self._disconnected = self._done = self._event_stream = False
         self._span, self._context = outer.tracing.server_span(scope["headers"], self._method)
+        self._ids = ids_of(self._span)
         scope["fastapi.telemetry"] = None  # a mounted FastAPI application makes no second span
 
     async def run(self) -> None:
         token = attach(self._context)
-        self._outer.metrics.active_requests.inc()
+        self._outer.metrics.active_requests += 1
         try:
             await self._outer.app(self._scope, self.receive, self.send)
             if not self._done:
@@ -109,11 +113,12 @@ class _Request:
         if kind == "http.response.start":
             self._status = message["status"]
             headers = list(message.get("headers", ()))
-            self._event_stream = any(
-                name.lower() == b"content-type" and value.startswith(b"text/event-stream")
-                for name, value in headers
-            )
-            headers += self._outer.tracing.response_headers(self._span)
+            for name, value in headers:
+                if name == b"content-type" and value.startswith(b"text/event-stream"):
+                    self._event_stream = True
+            if self._ids is not None:
+                # By which a caller can quote the trace (W3C Trace Context Level 2, 4.2)
+                headers.append((b"traceresponse", self._ids.traceparent.encode("ascii")))
             message = {**message, "headers": headers}
         await self._send(message)
         if kind != "http.response.body" or self._done:
@@ -153,17 +158,18 @@ class _Request:
             counted = CLIENT_CLOSED_REQUEST
         else:
             counted = self._status or 500
-        route = routes.template(self._scope, self._root, self._outer.service.routes)
+        route = routes.template(self._scope, self._root, self._outer.service)
         fields = routes.fields(self._scope, self._method, route, self._status or counted)
         if counted >= 500:
             fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
         metrics, span = self._outer.metrics, self._span
-        metrics.active_requests.dec()
-        metrics.request(self._method, route, str(counted), seconds, span.get_span_context())
+        metrics.active_requests -= 1
+        metrics.request(self._method, route, str(counted), seconds, self._ids)
         if span.is_recording():
             method = "HTTP" if self._method == names.OTHER else self._method
             span.update_name(f"{method} {route}" if route else method)
             attributes = {key: value for key, value in fields.items() if value != ""}
+            attributes[names.PATH] = fields[names.PATH][:MAX_PATH]
             attributes[names.SCHEME] = self._scope.get("scheme", "http")
             if self._method == names.OTHER:
                 attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
@@ -172,4 +178,5 @@ class _Request:
                 fail(span, error)
         span.end(self._end)
         fields[names.DURATION] = round(whole if self._event_stream else seconds, 6)
-        write_access_line("warning" if counted >= 500 else "info", __name__, fields)
+        level = "warning" if counted >= 500 else "info"
+        write_access_line(level, __name__, self._ids, fields)

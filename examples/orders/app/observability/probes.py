@@ -67,6 +67,6 @@ def _get_only(answer: Callable[[Scope], Awaitable[Response]]) -> ASGIApp:
             method, path, status = scope["method"], scope["path"], response.status_code
             fields = routes.fields(scope, method, path, status)
             fields[names.DURATION] = round(time.perf_counter() - start, 6)
-            write_access_line("warning", __name__, fields)
+            write_access_line("warning", __name__, None, fields)
 
     return endpoint

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from .logs import REPEAT_SECONDS, get_logger
+from .render import named
 
 FLUSH_SECONDS = 5.0
 
@@ -22,6 +24,7 @@ class _CountingExporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
+        self._heard = _LastMessage(exporter)
         self.taken = 0
         self.exported: Counter[str] = Counter({"": 0, "export_failed": 0})
         self._said = -REPEAT_SECONDS
@@ -30,17 +33,37 @@ class _CountingExporter(SpanExporter):
         self.taken += len(spans)
         try:
             result = self._exporter.export(spans)
-        except Exception:  # an exporter's fault is a lost batch, never the end of exporting
-            result = SpanExportResult.FAILURE
+        except Exception as error:  # a lost batch, never the end of exporting
+            result, self._heard.text = SpanExportResult.FAILURE, named(error)
         failed = result is not SpanExportResult.SUCCESS
         self.exported["export_failed" if failed else ""] += len(spans)
         if failed and time.monotonic() - self._said >= REPEAT_SECONDS:
             self._said = time.monotonic()
-            _log.warning("spans lost", spans_lost=self.exported["export_failed"])
+            lost = self.exported["export_failed"]
+            _log.warning("spans lost", spans_lost=lost, reason=self._heard.text)
         return result
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
+
+
+class _LastMessage(logging.Handler):
+    """Keeps what an exporter logs: it is the reason in the one line that tells a loss.
+
+    A retry that succeeds is no news, and the SDK would write a line for each.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        super().__init__()
+        self.text = ""
+        for module in {cls.__module__ for cls in type(exporter).__mro__}:
+            if module.startswith("opentelemetry.exporter."):
+                logger = logging.getLogger(module)
+                logger.handlers, logger.propagate = [self], False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            self.text = record.getMessage()
 
 
 class SpanQueue(SpanProcessor):
@@ -76,11 +99,15 @@ class SpanQueue(SpanProcessor):
         if not (span.context and span.context.trace_flags.sampled):
             return
         with self._lock:
-            if self.size >= self.capacity:
+            if self.processed[""] - self._exporter.taken >= self.capacity:
                 self.processed["queue_full"] += 1
                 return
             self.processed[""] += 1
         self._batches.on_end(span)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Export what is queued now; may block as long as the collector is silent."""
+        return self._batches.force_flush(timeout_millis)
 
     def shutdown(self) -> None:
         """Export what is queued; may block as long as the collector is silent."""

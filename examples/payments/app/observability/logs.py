@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from . import lines, names
-from .render import named
+from .render import named, text_of
 
 REPEAT_SECONDS: Final = 60.0
 
@@ -62,8 +62,8 @@ def _from_structlog(logger: str, method: str, fields: MutableMapping[str, Any]) 
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         fields[names.EXCEPTION] = lines.told(error)
-    event = str(fields.pop(names.EVENT, ""))
-    lines.write(lines.header(_METHODS.get(method, method), event, logger), fields)
+    event = text_of(fields.pop(names.EVENT, ""))
+    lines.write(_METHODS.get(method, method), event, logger, fields)
     raise structlog.DropEvent
 
 
@@ -84,16 +84,16 @@ class _StandardHandler(logging.Handler):
         try:
             event = record.getMessage()
         except Exception as broken:  # the arguments do not fit the message
-            event, fields["log_error"] = str(record.msg), named(broken)
+            event, fields["log_error"] = text_of(record.msg), named(broken)
         if event.startswith(_REDUNDANT):
             return
         if error is not None:
             fields[names.EXCEPTION] = lines.told(error)
-        lines.write(lines.header(_level(record.levelno), event.strip(), record.name), fields)
+        lines.write(_level(record.levelno), event.strip(), record.name, fields)
 
     def _repeats(self, record: logging.LogRecord) -> bool:
         """Say whether the OpenTelemetry SDK told the same less than a minute ago."""
-        said, now = (record.name, str(record.msg)), time.monotonic()
+        said, now = (record.name, text_of(record.msg)), time.monotonic()
         if now - self._said.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return True
         self._said = {k: at for k, at in self._said.items() if now - at < REPEAT_SECONDS}

@@ -1,10 +1,11 @@
 """The service's metrics: prometheus-client instruments under OpenTelemetry's names."""
 
 import asyncio
+import time
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from opentelemetry.trace import SpanContext
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -18,8 +19,10 @@ from . import names
 from .export import SpanQueue
 from .exposition import TelemetryHealth
 from .settings import Identity
+from .tracecontext import Ids
 
 LAG_INTERVAL: Final = 0.5
+EXEMPLAR_SECONDS: Final = 1.0
 MAX_ADDRESSES: Final = 100
 # RFC 9110: what a route can only answer when something is broken
 PRECREATED: Final = ("500", "503")
@@ -50,10 +53,11 @@ class Metrics:
             buckets=names.DURATION_BUCKETS,
             registry=self.registry,
         )
-        self._series: dict[tuple[str, str, str], Histogram] = {}
-        self.active_requests = Gauge(
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self.active_requests = 0
+        Gauge(
             names.ACTIVE_REQUESTS, "Requests being answered now.", registry=self.registry
-        )
+        ).set_function(lambda: self.active_requests)
         self._websockets = Histogram(
             names.WEBSOCKET_DURATION,
             "Time a WebSocket connection was open.",
@@ -102,16 +106,16 @@ class Metrics:
                 self._request_series(method, route, status)
 
     def request(
-        self, method: str, route: str, status: str, seconds: float, span: SpanContext
+        self, method: str, route: str, status: str, seconds: float, ids: Ids | None
     ) -> None:
         """Count one request that is over; a sampled span becomes the exemplar."""
         series = self._series.get((method, route, status))
         if series is None:
             series = self._request_series(method, route, status)
-        series.observe(seconds, _exemplar(span))
+        series.observe(seconds, ids)
 
     def call(
-        self, method: str, address: str, status: str, error: str, seconds: float, span: SpanContext
+        self, method: str, address: str, status: str, error: str, seconds: float, ids: Ids | None
     ) -> None:
         """Count one call to another service; addresses beyond a hundred are counted together."""
         if address not in self._addresses:
@@ -119,7 +123,7 @@ class Metrics:
                 self._addresses.add(address)
             else:
                 address = names.OTHER
-        self._calls.labels(method, address, status, error).observe(seconds, _exemplar(span))
+        self._calls.labels(method, address, status, error).observe(seconds, _exemplar(ids))
 
     def websocket(self, route: str, error: str, seconds: float) -> None:
         """Count one closed WebSocket connection."""
@@ -137,13 +141,30 @@ class Metrics:
             await asyncio.sleep(LAG_INTERVAL)
             self._lag.observe(max(0.0, loop.time() - due))
 
-    def _request_series(self, method: str, route: str, status: str) -> Histogram:
+    def _request_series(self, method: str, route: str, status: str) -> "_Series":
         error = status if status >= "500" else ""
-        series = self._requests.labels(method, route, status, error)
+        series = _Series(self._requests.labels(method, route, status, error))
         return self._series.setdefault((method, route, status), series)
 
 
-def _exemplar(span: SpanContext) -> dict[str, str] | None:
-    if not span.trace_flags.sampled:
+class _Series:
+    """One series of the request histogram; a bucket takes a new exemplar once a second at most."""
+
+    __slots__ = ("_due", "_histogram")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._due = [0.0] * (len(names.DURATION_BUCKETS) + 1)
+
+    def observe(self, seconds: float, ids: Ids | None) -> None:
+        bucket, now = bisect_left(names.DURATION_BUCKETS, seconds), time.monotonic()
+        exemplar = _exemplar(ids) if now >= self._due[bucket] else None
+        if exemplar is not None:
+            self._due[bucket] = now + EXEMPLAR_SECONDS
+        self._histogram.observe(seconds, exemplar)
+
+
+def _exemplar(ids: Ids | None) -> dict[str, str] | None:
+    if ids is None or not ids.sampled:
         return None
-    return {names.TRACE_ID: f"{span.trace_id:032x}", names.SPAN_ID: f"{span.span_id:016x}"}
+    return {names.TRACE_ID: ids.trace_id, names.SPAN_ID: ids.span_id}

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import names
+from .tracecontext import ids_of
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
     """Answer 500 with the trace id, by which the caller's report finds the log line."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status}
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        body[names.TRACE_ID] = f"{context.trace_id:032x}"
+    if ids := ids_of(trace.get_current_span()):
+        body[names.TRACE_ID] = ids.trace_id
     return Response(orjson.dumps(body), status, media_type="application/problem+json")

@@ -1,13 +1,14 @@
 """What a request is called: its route template, one bounded label, and the fields around it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
-from . import names
+from . import lines, names
 
 
 def templates(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -29,13 +30,12 @@ def mounts(routes: Sequence[BaseRoute]) -> Iterator[Mount]:
             yield route.original_route
 
 
-def template(scope: Scope, root: str, routes: Iterable[BaseRoute]) -> str:
+def template(scope: Scope, root: str, app: Starlette) -> str:
     """Return the route template of a request that was routed, or "" when no route matched.
 
-    `scope` is the ASGI scope after the application has run, `root` its root_path before, and
-    `routes` those of the application. FastAPI keeps the prefixes of included routers in the
-    effective route context only; a mount leaves its part of the path in root_path, where a path
-    parameter has its value, so the mounts' own templates are taken instead.
+    `scope` is the ASGI scope after `app` has run, `root` its root_path before. FastAPI keeps the
+    prefixes of included routers in the effective route context only; a mount leaves its part of the
+    path in root_path, where a path parameter has its value, so the mounts' own templates are taken.
     """
     route = scope.get("route")
     context = scope.get("fastapi", {}).get("effective_route_context")
@@ -44,7 +44,7 @@ def template(scope: Scope, root: str, routes: Iterable[BaseRoute]) -> str:
     else:
         leaf = str(getattr(route, "path_format", ""))
     mounted = scope.get("root_path", "")[len(root) :]
-    return (_mount_template(mounted, list(routes)) if mounted else "") + leaf
+    return (_mount_template(mounted, app.routes) if mounted else "") + leaf
 
 
 def fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]:
@@ -52,10 +52,10 @@ def fields(scope: Scope, method: str, route: str, status: int) -> dict[str, Any]
     client = scope.get("client")
     return {
         names.METHOD: method,
-        names.PATH: scope["path"],
+        names.PATH: lines.clean(scope["path"]),
         names.ROUTE: route,
         names.STATUS: status,
-        names.CLIENT_ADDRESS: client[0] if client else "",
+        names.CLIENT_ADDRESS: lines.clean(client[0]) if client else "",
     }
 
 

@@ -12,16 +12,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from . import lines
 from .export import SpanQueue
 from .settings import ObservabilitySettings
+from .tracecontext import TraceContext
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 _PROPAGATORS: dict[str, type[TextMapPropagator]] = {
-    "tracecontext": TraceContextTextMapPropagator,
+    "tracecontext": TraceContext,
     "baggage": W3CBaggagePropagator,
 }
 
@@ -50,17 +50,6 @@ class Tracing:
         span = self.tracer.start_span(name, context, SpanKind.SERVER, links=links)
         return span, trace.set_span_in_context(span, context)
 
-    def response_headers(self, span: Span) -> list[tuple[bytes, bytes]]:
-        """Return `traceresponse`, by which a caller can quote the trace (W3C Trace Context 2).
-
-        There is none without a trace: with OTEL_SDK_DISABLED and a caller that sent none.
-        """
-        own = span.get_span_context()
-        if not own.is_valid:
-            return []
-        value = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
-        return [(b"traceresponse", value.encode("ascii"))]
-
 
 def fail(span: Span, error: BaseException | None) -> None:
     """Set a span's status to ERROR, and record on it the exception that is the reason, redacted."""
@@ -75,8 +64,11 @@ class _AsgiHeaders(Getter[Headers]):
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
         """Return every value of header `key`, or None."""
-        wanted = key.encode("latin-1")
-        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+        wanted, found = key.encode("latin-1"), None
+        for name, value in carrier:
+            if name == wanted:
+                found = [*(found or ()), value.decode("latin-1")]
+        return found
 
     def keys(self, carrier: Headers) -> list[str]:
         """Return the names of all headers."""
@@ -102,9 +94,8 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
             delay_ms=settings.otel_bsp_schedule_delay,
         )
         provider.add_span_processor(queue)
-    propagator = CompositePropagator(
-        [_PROPAGATORS[name]() for name in settings.otel_propagators if name != "none"]
-    )
+    chosen = [_PROPAGATORS[name]() for name in settings.otel_propagators if name != "none"]
+    propagator = chosen[0] if len(chosen) == 1 else CompositePropagator(chosen)
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         # Imported after OTEL_PROPAGATORS was checked: the module reads it when it is loaded.
         from opentelemetry import propagate

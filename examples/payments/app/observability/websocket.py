@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from . import names, routes
+from . import lines, names, routes
 from .lines import mark_reported, report
 from .metrics import Metrics
 from .tracing import Tracing, fail
@@ -40,9 +40,9 @@ async def serve(
         report("error", "unhandled exception in websocket", error, __name__)
         raise
     finally:
-        route = routes.template(scope, root, service.routes)
+        route = routes.template(scope, root, service)
         span.update_name(f"WEBSOCKET {route}".rstrip())
-        span.set_attributes({names.ROUTE: route, names.PATH: scope["path"]})
+        span.set_attributes({names.ROUTE: route, names.PATH: lines.clean(scope["path"])})
         span.end()
         metrics.websocket(route, error_type, time.perf_counter() - start)
         detach(token)

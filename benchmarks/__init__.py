@@ -1,0 +1,1 @@
+"""What observability costs a request: bare FastAPI, the usual stacks and a generated service."""

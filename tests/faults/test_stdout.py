@@ -1,0 +1,163 @@
+"""Whatever becomes of stdout, requests are answered, and lost lines are counted."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.faults.service import metric, running, send
+from tests.support import Collector, Service, free_port
+
+SMALLEST_PIPE = 4096
+LINES_PER_REQUEST = 2  # the sample route's own and the access line
+
+
+def dropped(service: Service, error_type: str) -> float:
+    """Return how many lines were lost."""
+    return metric(service, "log_lines_dropped_total", error_type=error_type)
+
+
+@dataclass
+class Pipe:
+    """A service's stdout, read when the test reads it."""
+
+    path: Path
+    text: bytes = b""
+    _reader: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        os.mkfifo(self.path)
+        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(self._reader, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
+
+    def read(self) -> None:
+        """Take everything that is in the pipe."""
+        try:
+            while data := os.read(self._reader, 65536):
+                self.text += data
+        except BlockingIOError:
+            return
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what was read; raises ValueError when a line is cut or not JSON."""
+        assert self.text.endswith(b"\n")
+        return [json.loads(line) for line in self.text.splitlines()]
+
+    def close(self) -> None:
+        """Go away, as a log collector that crashed."""
+        if self._reader >= 0:
+            os.close(self._reader)
+        self._reader = -1
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    """A pipe that holds a few lines."""
+    made = Pipe(tmp_path / "pipe")
+    yield made
+    made.close()
+
+
+def test_blocked(folder: Path, pipe: Pipe) -> None:
+    """A reader that stands still costs lines, which are counted, and no request's time."""
+    with running(folder, pipe.path) as service:
+        traffic = send(service, 300)
+        assert traffic.statuses == {200: 300}
+        assert traffic.slowest < 1
+        lost = dropped(service, "blocked")
+        assert lost > 0
+
+        def resumed() -> bool:
+            """Read, send a request, and look for its line."""
+            pipe.read()
+            traffic.send(service, lambda: traffic.count > 300)
+            pipe.read()
+            return traffic.trace_ids[-1].encode() in pipe.text
+
+        assert resumed()
+        events = Counter(line["event"] for line in pipe.lines())
+        assert events.total() == metric(service, "log_lines_written_total")
+        assert events["request"] + events["greeting sent"] + lost == LINES_PER_REQUEST * 301
+
+
+def test_blocked_inside_a_line(folder: Path, pipe: Pipe) -> None:
+    """When the reader resumes, the line it stopped in is finished before the next begins."""
+    with running(folder, pipe.path) as service:
+        pipe.read()
+        for length in (10_000, 10_000, 100):
+            assert httpx.get(f"{service.url}/faults/line?length={length}").status_code == 200
+        for _ in range(10):
+            pipe.read()
+            httpx.get(f"{service.url}/faults/line?length=100")
+        pipe.read()
+        texts = [len(line["text"]) for line in pipe.lines() if line["event"] == "long line"]
+        assert texts[0] == 10_000
+        assert texts.count(100) >= 5
+
+
+def test_stop_while_blocked(folder: Path, pipe: Pipe) -> None:
+    """SIGTERM ends a service whose stdout is stuck, in the usual time."""
+    with running(folder, pipe.path) as service:
+        send(service, 100)
+        assert service.stop() == 0
+        pipe.read()
+        assert pipe.lines()
+
+
+def test_reader_gone(folder: Path, pipe: Pipe) -> None:
+    """Nothing but lines is lost when the reader has closed the pipe."""
+    with running(folder, pipe.path) as service:
+        send(service, 1)
+        pipe.close()
+        assert send(service, 100).statuses == {200: 100}
+        assert dropped(service, "error") >= LINES_PER_REQUEST * 100
+        assert service.stop() == 0
+
+
+def test_disk_full(folder: Path) -> None:
+    """So it is when stdout is a file on a full disk."""
+    with running(folder, Path("/dev/full")) as service:
+        assert send(service, 100).statuses == {200: 100}
+        assert dropped(service, "error") >= LINES_PER_REQUEST * 100
+        assert service.stop() == 0
+
+
+def test_no_stdout(folder: Path, tmp_path: Path, collector: Collector) -> None:
+    """A service that is started without stdout and stderr answers, exports and stops."""
+    port = free_port()
+    environment = {**os.environ, **collector.variables, "PORT": str(port)}
+    command = ["sh", "-c", 'exec "$0" -m app >&- 2>&-', sys.executable]
+    service = Service(command, folder, environment, port, tmp_path / "out")
+    try:
+        service.ready()
+        traffic = send(service, 100)
+        assert traffic.statuses == {200: 100}
+        assert service.stop() == 0
+        assert {span.trace_id.hex() for _, span in collector.spans} == set(traffic.trace_ids)
+    finally:
+        service.kill()
+
+
+def test_nothing_is_dropped_while_it_is_read(folder: Path, tmp_path: Path) -> None:
+    """Under load each line arrives when a reader, a process of its own, keeps reading."""
+    pipe, kept = tmp_path / "pipe", tmp_path / "kept"
+    os.mkfifo(pipe)
+    with kept.open("wb") as sink:
+        reader = subprocess.Popen(["cat", str(pipe)], stdout=sink)
+    with running(folder, pipe) as service:
+        traffic = send(service, 2000)
+        assert dropped(service, "blocked") == 0
+        assert service.stop() == 0
+    reader.wait(10)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    printed = Counter(line["trace_id"] for line in lines if "trace_id" in line)
+    assert printed == {trace_id: LINES_PER_REQUEST for trace_id in traffic.trace_ids}
