@@ -10,13 +10,6 @@ from tests.conftest import Render
 HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.faults)
-
-
 @pytest.fixture(scope="session")
 def folder(render: Render) -> Path:
     """A service with the routes of `routes.py`; tests must not change it."""

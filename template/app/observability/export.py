@@ -19,15 +19,32 @@ FLUSH_SECONDS = 5.0
 _log = get_logger(__name__)
 
 
+class _Losses:
+    """Says in one line a minute at most that spans were lost, how many so far, and why."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._quiet_until = 0.0
+
+    def add(self, count: int, reason: str) -> None:
+        with self._lock:
+            self._count += count
+            if time.monotonic() < self._quiet_until:
+                return
+            self._quiet_until = time.monotonic() + REPEAT_SECONDS
+        _log.warning("spans lost", spans_lost=self._count, reason=reason)
+
+
 class _CountingExporter(SpanExporter):
     """Passes batches on to the real exporter and counts what became of them."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, losses: _Losses) -> None:
         self._exporter = exporter
+        self._losses = losses
         self._heard = _LastMessage(exporter)
         self.taken = 0
         self.exported: Counter[str] = Counter({"": 0, "export_failed": 0})
-        self._said = -REPEAT_SECONDS
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.taken += len(spans)
@@ -37,10 +54,8 @@ class _CountingExporter(SpanExporter):
             result, self._heard.text = SpanExportResult.FAILURE, named(error)
         failed = result is not SpanExportResult.SUCCESS
         self.exported["export_failed" if failed else ""] += len(spans)
-        if failed and time.monotonic() - self._said >= REPEAT_SECONDS:
-            self._said = time.monotonic()
-            lost = self.exported["export_failed"]
-            _log.warning("spans lost", spans_lost=lost, reason=self._heard.text)
+        if failed:
+            self._losses.add(len(spans), self._heard.text)
         return result
 
     def shutdown(self) -> None:
@@ -76,7 +91,8 @@ class SpanQueue(SpanProcessor):
     def __init__(self, exporter: SpanExporter, capacity: int, batch: int, delay_ms: int) -> None:
         self.capacity = capacity
         self.processed: Counter[str] = Counter({"": 0, "queue_full": 0})
-        self._exporter = _CountingExporter(exporter)
+        self._losses = _Losses()
+        self._exporter = _CountingExporter(exporter, self._losses)
         self._batches = BatchSpanProcessor(
             self._exporter,
             max_queue_size=capacity,
@@ -99,11 +115,12 @@ class SpanQueue(SpanProcessor):
         if not (span.context and span.context.trace_flags.sampled):
             return
         with self._lock:
-            if self.processed[""] - self._exporter.taken >= self.capacity:
-                self.processed["queue_full"] += 1
-                return
-            self.processed[""] += 1
-        self._batches.on_end(span)
+            full = self.processed[""] - self._exporter.taken >= self.capacity
+            self.processed["queue_full" if full else ""] += 1
+        if full:
+            self._losses.add(1, "the queue is full")
+        else:
+            self._batches.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Export what is queued now; may block as long as the collector is silent."""

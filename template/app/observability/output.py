@@ -16,7 +16,21 @@ dropped: Counter[str] = Counter({"blocked": 0, "error": 0})
 written = 0
 """Lines handed over to the operating system."""
 
-_STDOUT: Final = 1
+_STDERR: Final = 2
+
+
+def _stdout() -> int:
+    """Return stdout's descriptor. Whichever of the three standard ones is closed reads as empty.
+
+    Left closed, the number would go to the next socket, and every log line with it.
+    """
+    while (number := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
+        pass
+    os.close(number)
+    return 1
+
+
+_STDOUT: Final = _stdout()
 _lock = threading.RLock()
 _waiting: deque[bytes] = deque()
 _poll = select.poll()

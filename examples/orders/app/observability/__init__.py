@@ -101,7 +101,7 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
         if traces.queue is not None and (lost := traces.queue.size):
             log.warning("spans lost at shutdown", spans_lost=lost)
 
-    app.exception_handlers.setdefault(Exception, problem.internal_error)
+    app.exception_handlers.setdefault(Exception, problem.handle)
     build, lifespan = app.build_middleware_stack, Lifespan(started, stopped)
     endpoints = probes.endpoints(readiness, measured)
     # Outside of every other middleware, also of those that are added later.

@@ -11,10 +11,15 @@ from . import names
 from .tracecontext import ids_of
 
 
-async def internal_error(request: Request, error: Exception) -> Response:
-    """Answer 500 with the trace id, by which the caller's report finds the log line."""
+def internal_error() -> Response:
+    """Return a 500 with the trace id, by which the caller's report finds the log line."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status}
     if ids := ids_of(trace.get_current_span()):
         body[names.TRACE_ID] = ids.trace_id
     return Response(orjson.dumps(body), status, media_type="application/problem+json")
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """Answer an unhandled exception: a handler as Starlette calls it."""
+    return internal_error()

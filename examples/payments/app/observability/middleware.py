@@ -3,6 +3,7 @@
 The outermost layer sees the status that went out, the last byte, and each exception once.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import names, routes, websocket
+from . import names, problem, routes, websocket
 from .lifespan import Lifespan
 from .lines import report, write_access_line
 from .metrics import Metrics
@@ -94,6 +95,9 @@ class _Request:
             if not self._done:
                 self._finish(None)
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and not self._status:
+                # Starlette answers exceptions only, and a cancelled task is none.
+                await problem.internal_error()(self._scope, self._receive, self.send)
             self._fail(error)
             # A complete response needs no more from the server: told of the error, it would only
             # close a connection that the caller is about to use again.

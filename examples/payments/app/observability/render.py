@@ -10,6 +10,7 @@ import orjson
 from . import names
 
 MAX_STACK: Final = 32_768  # characters
+MAX_PART: Final = 1_024  # of one frame or message within it
 MAX_CAUSES: Final = 5
 SHORTEST: Final = 128
 
@@ -21,7 +22,10 @@ def exception_fields(error: BaseException) -> dict[str, Any]:
 
     The innermost frames stand last in the stack; the direct cause stands first.
     """
-    stack = "".join(traceback.format_exception(error))
+    parts = traceback.format_exception(error)
+    stack = "".join(
+        f"{part[:MAX_PART]}{_CUT}\n" if len(part) > MAX_PART else part for part in parts
+    )
     fields: dict[str, Any] = {
         "type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
         "message": text_of(error),
