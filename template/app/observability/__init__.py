@@ -5,6 +5,7 @@ in `app/api/` and what it is set to by environment variables.
 """
 
 import asyncio
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -85,6 +86,9 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
         watch.append(asyncio.create_task(measured.watch_event_loop()))
         readiness.become("serving")
         readiness.refresh()
+        # What was imported stays: without it the collector of garbage pauses for 1 ms, not 50.
+        gc.collect()
+        gc.freeze()
         get_logger(__name__).info("service started", traces=traces.destination)
 
     async def stopped() -> None:
