@@ -29,7 +29,7 @@ def describe(settings: ObservabilitySettings) -> Resource:
         }
     )
     # Resource.create lets its argument win over the environment, so the environment goes on top.
-    return _Described(Resource.create(own.merge(OTELResourceDetector().detect()).attributes))
+    return Resource.create(own.merge(OTELResourceDetector().detect()).attributes)
 
 
 def log_fields(resource: Resource) -> dict[str, str]:
@@ -39,14 +39,3 @@ def log_fields(resource: Resource) -> dict[str, str]:
         names.VERSION: str(resource.attributes[SERVICE_VERSION]),
         names.ENVIRONMENT: str(resource.attributes[DEPLOYMENT_ENVIRONMENT_NAME]),
     }
-
-
-class _Described(Resource):
-    """A resource that hashes itself once; the SDK's renders all of it as JSON for every span."""
-
-    def __init__(self, made: Resource) -> None:
-        super().__init__(made.attributes, made.schema_url)
-        self._hash_once = super().__hash__()
-
-    def __hash__(self) -> int:
-        return self._hash_once

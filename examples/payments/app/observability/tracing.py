@@ -119,12 +119,18 @@ def _silence(settings: ObservabilitySettings) -> str | None:
 def _exporter(settings: ObservabilitySettings) -> SpanExporter:
     # Imported here: a service without a collector starts 100 ms sooner. The specification counts
     # the timeout in milliseconds, the exporters' own reading of the variable in seconds.
+    from . import encode
+
     protocol = settings.otel_exporter_otlp_traces_protocol or settings.otel_exporter_otlp_protocol
     timeout = settings.otel_exporter_otlp_traces_timeout or settings.otel_exporter_otlp_timeout
+    exporter: SpanExporter
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 
-        return Grpc(timeout=timeout / 1000)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+        exporter = Grpc(timeout=timeout / 1000)
+    else:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
-    return Http(timeout=timeout / 1000)
+        exporter = Http(timeout=timeout / 1000)
+    encode.use(exporter)
+    return exporter
