@@ -3,16 +3,19 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 
-.PHONY: help demo test check bench promtool examples format clean
+.PHONY: help demo test test-faults check bench promtool examples format clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Generate two services, run them and show one trace across both
 	@.venv/bin/baseline demo
 
 test: .venv/ready ## Run the tests (under five minutes)
-	@.venv/bin/pytest -n 2
+	@.venv/bin/pytest -n 2 --ignore tests/faults
+
+test-faults: .venv/ready ## Test services under faults: collector, SIGTERM, stdout, errors, input
+	@.venv/bin/pytest -n 2 tests/faults
 
 check: .venv/ready ## Lint, types, formatting and links (under a minute)
 	@.venv/bin/ruff check .
