@@ -5,7 +5,7 @@ costs. It still encodes whatever is unusual: events, links, trace state, lists.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -39,10 +39,11 @@ def use(exporter: SpanExporter) -> None:
 
 def encode(batch: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     """Return the same message as the official encoder, except for the order of spans."""
-    usual, others = [], []
+    usual: list[tuple[ReadableSpan, bytes]] = []
+    others: list[ReadableSpan] = []
     for span in batch:
         attributes = _attributes(span)
-        if attributes is None or not (usual == [] or _have_one_origin(span, usual[0][0])):
+        if attributes is None or (usual and not _have_one_origin(span, usual[0][0])):
             others.append(span)
         else:
             usual.append((span, attributes))
@@ -81,8 +82,9 @@ def _attributes(span: ReadableSpan) -> bytes | None:
         return None
     if span.status.status_code is not StatusCode.UNSET or span.events or span.links:
         return None
+    attributes: dict[str, Any] = dict(span.attributes or {})
     parts = []
-    for key, value in dict(span.attributes or {}).items():
+    for key, value in attributes.items():
         kind = type(value)
         if kind not in _FIELDS:
             return None
@@ -101,4 +103,4 @@ def _attribute(key: str, value: Any, kind: type) -> bytes:
     ).SerializeToString()
 
 
-_kept = lru_cache(maxsize=4096)(_attribute)
+_kept: Callable[[str, Any, type], bytes] = lru_cache(maxsize=4096)(_attribute)

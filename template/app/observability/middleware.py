@@ -6,7 +6,7 @@ The outermost layer sees the status that went out, the last byte, and each excep
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import set_span_in_context
@@ -170,22 +170,26 @@ class _Request:
         metrics.active_requests -= 1
         metrics.request(self._method, route, str(counted), seconds, self._ids)
         if span.is_recording():
-            method = "HTTP" if self._method == names.OTHER else self._method
-            span.update_name(f"{method} {route}" if route else method)
-            attributes = {
-                **fields,
-                names.PATH: fields[names.PATH][:MAX_PATH],
-                names.SCHEME: self._scope.get("scheme", "http"),
-            }
-            del attributes[names.CLIENT_ADDRESS]  # the line has it; each attribute costs 5 µs
-            if not route:
-                del attributes[names.ROUTE]
-            if self._method == names.OTHER:
-                attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
-            span.set_attributes(attributes)
+            self._describe(route, fields)
             if counted >= 500:
                 fail(span, error)
-        span.end(self._end)
+            span.end(self._end)
         fields[names.DURATION] = round(whole if self._event_stream else seconds, 6)
         level = "warning" if counted >= 500 else "info"
         write_access_line(level, __name__, self._ids, fields)
+
+    def _describe(self, route: str, fields: Mapping[str, Any]) -> None:
+        """Give the span its name and attributes."""
+        method = "HTTP" if self._method == names.OTHER else self._method
+        self._span.update_name(f"{method} {route}" if route else method)
+        attributes = {
+            **fields,
+            names.PATH: fields[names.PATH][:MAX_PATH],
+            names.SCHEME: self._scope.get("scheme", "http"),
+        }
+        del attributes[names.CLIENT_ADDRESS]  # the line has it; each attribute costs 5 µs
+        if not route:
+            del attributes[names.ROUTE]
+        if self._method == names.OTHER:
+            attributes[names.ORIGINAL_METHOD] = self._scope["method"][:64]
+        self._span.set_attributes(attributes)

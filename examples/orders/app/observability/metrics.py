@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
+from opentelemetry.trace import TraceFlags
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -157,14 +158,16 @@ class _Series:
         self._due = [0.0] * (len(names.DURATION_BUCKETS) + 1)
 
     def observe(self, seconds: float, ids: Ids | None) -> None:
-        bucket, now = bisect_left(names.DURATION_BUCKETS, seconds), time.monotonic()
-        exemplar = _exemplar(ids) if now >= self._due[bucket] else None
-        if exemplar is not None:
-            self._due[bucket] = now + EXEMPLAR_SECONDS
+        exemplar = None
+        if ids is not None and ids.flags & TraceFlags.SAMPLED:
+            bucket, now = bisect_left(names.DURATION_BUCKETS, seconds), time.monotonic()
+            if now >= self._due[bucket]:
+                self._due[bucket] = now + EXEMPLAR_SECONDS
+                exemplar = _exemplar(ids)
         self._histogram.observe(seconds, exemplar)
 
 
 def _exemplar(ids: Ids | None) -> dict[str, str] | None:
-    if ids is None or not ids.sampled:
+    if ids is None or not ids.flags & TraceFlags.SAMPLED:
         return None
     return {names.TRACE_ID: ids.trace_id, names.SPAN_ID: ids.span_id}

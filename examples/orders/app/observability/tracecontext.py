@@ -45,11 +45,6 @@ class Ids(NamedTuple):
     flags: int
 
     @property
-    def sampled(self) -> bool:
-        """Whether the span is kept, so that its ids lead somewhere."""
-        return bool(self.flags & TraceFlags.SAMPLED)
-
-    @property
     def traceparent(self) -> str:
         """The value of the header, version 00."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
@@ -57,10 +52,8 @@ class Ids(NamedTuple):
 
 def ids_of(span: Span) -> Ids | None:
     """Return the ids of a span, or None when there is no trace."""
-    own = span.get_span_context()
-    if not own.is_valid:
-        return None
-    return Ids(f"{own.trace_id:032x}", f"{own.span_id:016x}", own.trace_flags)
+    trace_id, span_id, _, flags, _, is_valid = span.get_span_context()
+    return Ids(f"{trace_id:032x}", f"{span_id:016x}", flags) if is_valid else None
 
 
 class TraceContext(TextMapPropagator):

@@ -23,13 +23,15 @@ _REPORTED = "_reported_by_observability"
 _process: dict[str, str] = {}
 _lowest = LEVELS["info"]
 _forward: Callable[[bytes], None] | None = None
-_clean: Sanitizer = sanitizer()
+
+clean: Sanitizer = sanitizer()
+"""Returns a copy of a value without secrets, of types that JSON has."""
 
 
 def configure(process: Mapping[str, str], level: str, secret_keys: Iterable[str]) -> None:
     """Set the fields of every line, the lowest level of access lines and what is redacted."""
-    global _process, _clean, _lowest
-    _process, _clean, _lowest = dict(process), sanitizer(secret_keys), LEVELS[level]
+    global _process, clean, _lowest
+    _process, clean, _lowest = dict(process), sanitizer(secret_keys), LEVELS[level]
 
 
 def forward_to(write: Callable[[bytes], None] | None) -> None:
@@ -38,21 +40,16 @@ def forward_to(write: Callable[[bytes], None] | None) -> None:
     _forward = write
 
 
-def clean(value: Any) -> Any:
-    """Return a copy of a value without secrets, of types that JSON has."""
-    return _clean(value)
-
-
 def write(level: str, event: str, logger: str, fields: Mapping[str, Any]) -> None:
     """Write one line for this moment and the current span.
 
     Never raises: a value that cannot be rendered costs the fields, not the line.
     """
-    line = _header(level, _clean(event), logger, ids_of(trace.get_current_span()))
+    line = _header(level, clean(event), logger, ids_of(trace.get_current_span()))
     try:
-        rest = _clean({**get_contextvars(), **fields})
+        rest = clean({**get_contextvars(), **fields})
     except Exception as error:
-        rest = {"log_error": _clean(named(error))}
+        rest = {"log_error": clean(named(error))}
     _write(render(line, rest, MAX_LINE))
 
 
@@ -61,7 +58,7 @@ def write_access_line(level: str, logger: str, ids: Ids | None, fields: Mapping[
     if LEVELS[level] >= _lowest:
         bound = get_contextvars()
         line = _header(level, names.ACCESS_EVENT, logger, ids)
-        _write(render(line, {**_clean(bound), **fields} if bound else fields, MAX_ACCESS_LINE))
+        _write(render(line, {**clean(bound), **fields} if bound else fields, MAX_ACCESS_LINE))
 
 
 def report(level: str, event: str, error: BaseException, logger: str) -> None:
@@ -84,8 +81,7 @@ def redacted(error: BaseException) -> dict[str, str]:
     """Return type, message and stack of an exception without secrets, for a span."""
     fields = exception_fields(error)
     fields.pop("causes", None)  # the stack has them
-    clean: dict[str, str] = _clean(fields)
-    return clean
+    return clean(fields)  # type: ignore[no-any-return]
 
 
 def mark_reported(error: BaseException) -> None:

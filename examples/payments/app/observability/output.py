@@ -38,13 +38,6 @@ _poll.register(_STDOUT, select.POLLOUT)
 _rest = b""  # what a stuck reader has not taken yet of a line that was begun
 
 
-def _send(data: bytes) -> bytes:
-    """Write as much as stdout takes at once, and return the part that is left."""
-    while data and _poll.poll(0):
-        data = data[os.write(_STDOUT, data[:ATOMIC_WRITE]) :]
-    return data
-
-
 def to_stdout(line: bytes) -> None:
     """Write one line (bytes without the line feed), or drop and count it when stdout is stuck.
 
@@ -64,20 +57,20 @@ def to_stdout(line: bytes) -> None:
 
 def _write(line: bytes) -> None:
     global _rest, written
+    data = _rest + line
     try:
-        if _rest and (_rest := _send(_rest)):
-            dropped["blocked"] += 1
-            return
-        left = _send(line)
+        while data and _poll.poll(0):
+            data = data[os.write(_STDOUT, data[:ATOMIC_WRITE]) :]
     except OSError:  # closed pipe, full disk, closed stdout
         _rest = b""
         dropped["error"] += 1
         return
-    if len(left) == len(line):
+    if len(data) < len(line):
+        _rest = data
+        written += 1
+    else:  # nothing of this line has gone out
+        _rest = data[: len(data) - len(line)]
         dropped["blocked"] += 1
-        return
-    _rest = left
-    written += 1
 
 
 write: Callable[[bytes], None] = to_stdout

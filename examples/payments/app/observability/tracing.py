@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -88,7 +89,7 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
     silence, queue = _silence(settings), None
     if silence is None:
         queue = SpanQueue(
-            _exporter(settings),
+            partial(_exporter, settings),
             capacity=settings.otel_bsp_max_queue_size,
             batch=min(settings.otel_bsp_max_export_batch_size, settings.otel_bsp_max_queue_size),
             delay_ms=settings.otel_bsp_schedule_delay,
@@ -117,8 +118,8 @@ def _silence(settings: ObservabilitySettings) -> str | None:
 
 
 def _exporter(settings: ObservabilitySettings) -> SpanExporter:
-    # Imported here: a service without a collector starts 100 ms sooner. The specification counts
-    # the timeout in milliseconds, the exporters' own reading of the variable in seconds.
+    # The specification counts the timeout in milliseconds, the exporters' own reading of the
+    # variable in seconds.
     from . import encode
 
     protocol = settings.otel_exporter_otlp_traces_protocol or settings.otel_exporter_otlp_protocol
