@@ -47,6 +47,8 @@ __all__ = [
     "install",
 ]
 
+CANCELLED_SECONDS: Final = 0.2  # for requests that the server has cut off to finish their spans
+
 TELEMETRY_OFF: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 """For `FastAPI(telemetry=...)`: FastAPI's own server span would be a second one."""
 
@@ -98,6 +100,7 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
         readiness.become("draining")
         for task in watch:
             task.cancel()
+        await measured.idle(CANCELLED_SECONDS)
         await client.aclose()
         await asyncio.gather(
             *(export.flush(queue.shutdown) for queue in (traces.queue, sent) if queue)

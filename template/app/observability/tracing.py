@@ -118,20 +118,6 @@ def _silence(settings: ObservabilitySettings) -> str | None:
 
 
 def _exporter(settings: ObservabilitySettings) -> SpanExporter:
-    # The specification counts the timeout in milliseconds, the exporters' own reading of the
-    # variable in seconds.
-    from . import encode
+    from . import otlp  # takes 100 ms, and is called by the thread that exports
 
-    protocol = settings.otel_exporter_otlp_traces_protocol or settings.otel_exporter_otlp_protocol
-    timeout = settings.otel_exporter_otlp_traces_timeout or settings.otel_exporter_otlp_timeout
-    exporter: SpanExporter
-    if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
-        exporter = Grpc(timeout=timeout / 1000)
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
-
-        exporter = Http(timeout=timeout / 1000)
-    encode.use(exporter)
-    return exporter
+    return otlp.exporter(settings)

@@ -23,6 +23,7 @@ from .settings import Identity
 from .tracecontext import Ids
 
 LAG_INTERVAL: Final = 0.5
+IDLE_INTERVAL: Final = 0.01
 EXEMPLAR_SECONDS: Final = 1.0
 MAX_ADDRESSES: Final = 100
 # RFC 9110: what a route can only answer when something is broken
@@ -141,6 +142,13 @@ class Metrics:
             due = loop.time() + LAG_INTERVAL
             await asyncio.sleep(LAG_INTERVAL)
             self._lag.observe(max(0.0, loop.time() - due))
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until no request is being answered, but not longer than `seconds`."""
+        for _ in range(round(seconds / IDLE_INTERVAL)):
+            if not self.active_requests:
+                return
+            await asyncio.sleep(IDLE_INTERVAL)
 
     def _request_series(self, method: str, route: str, status: str) -> "_Series":
         error = status if status >= "500" else ""

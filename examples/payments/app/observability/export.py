@@ -39,7 +39,7 @@ class _Losses:
 class _CountingExporter(SpanExporter):
     """Passes batches on to the real exporter and counts what became of them.
 
-    The exporter is made for the first batch: its import takes 100 ms, which no start waits for.
+    The exporter is made for the first batch, so that no start waits for its import.
     """
 
     def __init__(self, make: Callable[[], SpanExporter], losses: _Losses) -> None:
