@@ -9,7 +9,7 @@ from tests.support import ROOT
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests_in(file: Path) -> set[str]:
+def names_in(file: Path) -> set[str]:
     """The names of a file's test functions."""
     tree = ast.parse(file.read_text())
     return {
@@ -31,7 +31,7 @@ def test_each_promise_has_its_test() -> None:
     faults = {
         (str(file.relative_to(ROOT)), name)
         for file in (ROOT / "tests/faults").glob("test_*.py")
-        for name in tests_in(file)
+        for name in names_in(file)
     }
     assert faults <= named
-    assert all(name in tests_in(ROOT / file) for file, name in named)
+    assert all(name in names_in(ROOT / file) for file, name in named)

@@ -39,6 +39,6 @@ class _Session(requests.Session):
         super().__init__()
         self._longest = longest
 
-    def request(self, *arguments: Any, timeout: float, **options: Any) -> requests.Response:
-        limit = min(timeout, self._longest)
-        return super().request(*arguments, timeout=limit, **options)
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        options["timeout"] = min(options["timeout"], self._longest)
+        return super().send(request, **options)
