@@ -69,7 +69,8 @@ class Setup:
     def environment(self, variant: Variant, variables: dict[str, str]) -> dict[str, str]:
         """Return the whole environment of a variant's process."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        return {**inherited, "PYTHONPATH": str(ROOT), **dict(variant.environment), **variables}
+        path = f"{ROOT}{os.pathsep}{ROOT / 'benchmarks/absent'}"
+        return {**inherited, "PYTHONPATH": path, **dict(variant.environment), **variables}
 
     def working_folder(self, variant: Variant) -> Path:
         """Return where a variant's process runs: its modules are looked up there first."""

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 import uvloop
 
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         if not found:
             return
         if not head.startswith(b"HTTP/1.1 200"):
-            sys.exit(f"answered {head[:40]!r}")
+            _give_up(f"answered {head[:40]!r}")
         after = head.lower().partition(b"content-length:")[2]
         if len(body) >= int(after.partition(b"\r\n")[0]):
             self._buffer = b""
@@ -63,7 +63,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the process: the server is not meant to close connections."""
-        sys.exit(f"connection lost: {error}")
+        _give_up(f"connection lost: {error}")
+
+
+def _give_up(reason: str) -> NoReturn:
+    sys.stderr.write(f"{reason}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _request(traceparent: bool) -> bytes:

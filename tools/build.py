@@ -1,4 +1,4 @@
-"""Build a pinned component from its Go module into a cache outside the checkout.
+"""Build pinned components from their Go modules into a cache outside the checkout.
 
 `python tools/build.py promtool` prints the binary's path; nothing is built when nothing changed.
 The cache is $BASELINE_CACHE, else $XDG_CACHE_HOME/observability-baseline, else under ~/.cache.
@@ -12,7 +12,17 @@ import sys
 from pathlib import Path
 
 TOOLS = Path(__file__).parent
-PACKAGES = {"promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool")}
+PACKAGES = {
+    "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
+    "prometheus": ("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    "alertmanager": ("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
+    "amtool": ("alertmanager", "github.com/prometheus/alertmanager/cmd/amtool"),
+    "otelcol-contrib": ("collector", "."),
+    "jaeger": ("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
+    "loki": ("loki", "github.com/grafana/loki/v3/cmd/loki"),
+    "docker-compose": ("compose", "github.com/docker/compose/v2/cmd"),
+}
+"""By binary: the folder of its module, and its package."""
 
 
 def cached(name: str) -> Path:
@@ -38,7 +48,7 @@ def build(name: str) -> Path:
     if shutil.which("go") is None:
         raise SystemExit(f"Go is needed to build {name}: install Go 1.26 or newer, then try again")
     module, package = PACKAGES[name]
-    sys.stderr.write(f"Building {name} from its Go module: ten minutes the first time ...\n")
+    sys.stderr.write(f"Building {name} from its Go module: minutes the first time ...\n")
     binary.parent.mkdir(parents=True, exist_ok=True)
     unfinished = binary.with_suffix(".unfinished")
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-o", str(unfinished), package]
@@ -50,6 +60,8 @@ def build(name: str) -> Path:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
-        raise SystemExit(f"usage: python tools/build.py {{{','.join(PACKAGES)}}}")
-    sys.stdout.write(f"{build(sys.argv[1])}\n")
+    wanted = sys.argv[1:]
+    if not wanted or not set(wanted) <= set(PACKAGES):
+        raise SystemExit(f"usage: python tools/build.py {{{','.join(PACKAGES)}}} ...")
+    for name in wanted:
+        sys.stdout.write(f"{build(name)}\n")

@@ -31,7 +31,7 @@ def run(app: FastAPI, settings: ObservabilitySettings) -> None:
     The longest stop is the drain, plus the limit for requests in flight, plus the flush, plus half
     a second: 27.5 s with the defaults, inside the 30 s that Kubernetes grants.
     """
-    listener = _listen(settings.host, settings.port)
+    listeners = [_listen(host, settings.port) for host in settings.host]
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -41,10 +41,11 @@ def run(app: FastAPI, settings: ObservabilitySettings) -> None:
         workers=1,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_seconds),
     )
-    host, port = listener.getsockname()[:2]
-    _log.info("service starting", host=host, port=port)
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        _log.info("service starting", host=host, port=port)
     readiness: Readiness = app.state.observability.readiness
-    _Server(config, readiness, settings.shutdown_drain_seconds).run([listener])
+    _Server(config, readiness, settings.shutdown_drain_seconds).run(listeners)
 
 
 def refuse_workers(settings: ObservabilitySettings) -> None:

@@ -49,7 +49,7 @@ class ObservabilitySettings(BaseSettings):
 
     identity: Identity
 
-    host: str = "127.0.0.1"
+    host: Annotated[Names, Field(min_length=1)] = ("127.0.0.1",)
     port: Port = Field(default_factory=lambda known: known["identity"].port)
     web_concurrency: Annotated[int, Field(gt=0)] = 1
     service_version: str = Field(default="0.0.0-dev", min_length=1, max_length=128)
@@ -142,7 +142,7 @@ class ObservabilitySettings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("log_redacted_keys", "otel_propagators", mode="before")
+    @field_validator("host", "log_redacted_keys", "otel_propagators", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
