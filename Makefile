@@ -3,13 +3,25 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 
-.PHONY: help demo test test-faults check bench promtool examples format clean
+.PHONY: help demo up down status trace test test-faults check bench promtool examples dashboards format clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Generate two services, run them and show one trace across both
 	@.venv/bin/baseline demo
+
+up: .venv/ready ## Start the local stack with docker compose (PROFILE=examples adds two services and traffic)
+	@.venv/bin/baseline up $(if $(filter examples,$(PROFILE)),--examples)
+
+down: .venv/ready ## Stop the local stack; its data stays
+	@.venv/bin/baseline down
+
+status: .venv/ready ## Show what of the local stack is up, and where
+	@.venv/bin/baseline status
+
+trace: .venv/ready ## Follow one request through the local stack
+	@.venv/bin/baseline trace
 
 test: .venv/ready ## Run the tests (under five minutes)
 	@.venv/bin/pytest -n 2 --ignore tests/faults
@@ -23,7 +35,11 @@ check: .venv/ready ## Lint, types, formatting and links (under a minute)
 	@.venv/bin/mypy
 	@cd examples/orders && ../../.venv/bin/mypy --strict app tests
 	@cd examples/payments && ../../.venv/bin/mypy --strict app tests
+	@.venv/bin/python grafana/dashboards.py --check
 	@.venv/bin/python tools/check_links.py
+
+dashboards: .venv/ready ## Write the dashboards' JSON again from their code
+	@.venv/bin/python grafana/dashboards.py
 
 format: .venv/ready ## Format the code
 	@.venv/bin/ruff check --fix --quiet .

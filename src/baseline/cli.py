@@ -1,4 +1,4 @@
-"""The command line: `baseline demo`."""
+"""The command line: `baseline demo`, and the local stack."""
 
 import argparse
 import sys
@@ -6,14 +6,17 @@ import sys
 import httpx
 from rich.console import Console
 
-from baseline import demo
+from baseline import demo, stack, trace
 from baseline.services import ServiceError
+from baseline.stack import StackError
 from baseline.template import TemplateMissingError
 
 EXAMPLES = """\
 examples:
   baseline demo           generate orders and payments, run them, show one trace across both
   baseline demo --keep    the same, and leave them running to look around
+  baseline up --examples  the local stack with two services and traffic
+  baseline trace          one request: its trace, its log lines, its exemplar
 """
 
 
@@ -36,7 +39,43 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shown.add_argument("--keep", action="store_true", help="leave services and folders up")
+    started = commands.add_parser(
+        "up",
+        help="start the local stack and wait until it is ready",
+        description="Start collector, Jaeger, Prometheus, Alertmanager, Loki and Grafana with "
+        "docker compose, and wait until each says that it is ready.",
+    )
+    started.add_argument(
+        "--examples", action="store_true", help="with orders, payments and traffic to them"
+    )
+    stopped = commands.add_parser(
+        "down", help="stop the local stack", description="Stop the stack; its data stays."
+    )
+    stopped.add_argument("--volumes", action="store_true", help="forget its data too")
+    commands.add_parser("status", help="what is up, and where")
+    commands.add_parser(
+        "trace",
+        help="follow one request through the stack",
+        description="Send one order through the examples, wait until its trace and its log lines "
+        "are stored and an exemplar leads to a trace, and print the links. Needs `up --examples`.",
+    )
     return top
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command that was chosen."""
+    console = Console()
+    match options.command:
+        case "demo":
+            return demo.run(console, keep=options.keep)
+        case "up":
+            return stack.up(console, examples=options.examples)
+        case "down":
+            return stack.down(everything=options.volumes)
+        case "status":
+            return stack.show(console)
+        case _:
+            return trace.follow(console)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,11 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("baseline: Python 3.11 or newer is needed\n")
         return 1
     try:
-        return demo.run(Console(), keep=options.keep)
+        return run(options)
     except KeyboardInterrupt:
-        sys.stderr.write("baseline: stopped; nothing is left running\n")
+        left = "; nothing is left running" if options.command == "demo" else ""
+        sys.stderr.write(f"baseline: stopped{left}\n")
         return 130
-    except (TemplateMissingError, ServiceError, httpx.HTTPError) as error:
+    except (TemplateMissingError, ServiceError, StackError, httpx.HTTPError) as error:
         sys.stderr.write(f"baseline: {error}\n")
     except OSError as error:
         sys.stderr.write(f"baseline: {error.strerror}: {error.filename or 'this machine'}\n")

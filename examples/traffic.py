@@ -1,0 +1,38 @@
+"""Steady traffic to the orders example: two requests a second, one in fifty fails.
+
+ORDERS_URL=http://127.0.0.1:8001 python traffic.py
+"""
+
+import itertools
+import os
+import time
+
+import httpx
+
+# What the payment provider of the example does with an amount in cents
+GOOD, SLOW, DECLINED, FAILING = 1000, 1020, 1040, 1050
+INTERVAL = 0.5
+
+
+def amounts() -> itertools.cycle[int]:
+    """Return the amounts to order, again and again: fifty requests of which one fails."""
+    return itertools.cycle(
+        [GOOD] * 24 + [FAILING] + [GOOD] * 10 + [SLOW] + [GOOD] * 12 + [DECLINED] * 2
+    )
+
+
+def main() -> None:
+    """Send until the process is ended."""
+    with httpx.Client(base_url=os.environ["ORDERS_URL"], timeout=10) as client:
+        for amount in amounts():
+            try:
+                placed = client.post("/orders", json={"item": "book", "amount_cents": amount})
+                if placed.status_code == 201:
+                    client.get(f"/orders/{placed.json()['order_id']}")
+            except httpx.TransportError:
+                pass  # orders is being started or stopped: what the alerts are for
+            time.sleep(INTERVAL)
+
+
+if __name__ == "__main__":
+    main()
