@@ -6,6 +6,7 @@ ORDERS_URL=http://127.0.0.1:8001 python traffic.py
 import itertools
 import os
 import time
+from collections.abc import Iterator
 
 import httpx
 
@@ -14,7 +15,7 @@ GOOD, SLOW, DECLINED, FAILING = 1000, 1020, 1040, 1050
 INTERVAL = 0.5
 
 
-def amounts() -> itertools.cycle[int]:
+def amounts() -> Iterator[int]:
     """Return the amounts to order, again and again: fifty requests of which one fails."""
     return itertools.cycle(
         [GOOD] * 24 + [FAILING] + [GOOD] * 10 + [SLOW] + [GOOD] * 12 + [DECLINED] * 2

@@ -1,0 +1,161 @@
+"""One request leads from metric to trace to log line, and a user's service joins by itself."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+from copier import run_copy
+
+from baseline import stack, trace
+from tests.conftest import ANSWERS
+from tests.e2e.conftest import BASELINE, compose, eventually, prometheus, report, run, value
+from tests.support import ROOT, free_port
+
+ORDERS = "http://127.0.0.1:8001"
+
+
+def order() -> str:
+    """Place an order and return the id of its trace."""
+    placed = httpx.post(f"{ORDERS}/orders", json={"item": "book", "amount_cents": 1000})
+    assert placed.status_code == 201
+    return placed.headers["traceresponse"].split("-")[1]
+
+
+def test_status_says_what_is_up() -> None:
+    """Everything but what could not be pulled is ready."""
+    shown = subprocess.run(
+        [*BASELINE, "status"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    assert shown.count("ready") >= 5
+
+
+def test_trace_lines_and_exemplar() -> None:
+    """`baseline trace` finds all three and says where, within 15 seconds of the request."""
+    start = time.monotonic()
+    shown = run(*BASELINE, "trace")
+    seconds = time.monotonic() - start
+    assert seconds < 15
+    report("trace, lines and exemplar of one request", f"{seconds:.0f} s")
+    assert "orders, payments" in shown
+
+
+def test_targets_have_the_labels() -> None:
+    """Both examples are scraped with the labels that alerts group and route by."""
+    labels = {
+        (one["metric"]["service_name"], one["metric"]["deployment_environment_name"],
+         one["metric"]["team"])
+        for one in prometheus("query", query='up{service_name!=""} == 1')["result"]
+    }  # fmt: skip
+    assert {
+        ("orders", "development", "checkout"),
+        ("payments", "development", "payments-core"),
+    } <= labels
+
+
+def test_loki_holds_what_was_printed() -> None:
+    """Each line of a container is in Loki, with each of its fields, its trace id first-class."""
+    trace_ids = {order() for _ in range(5)}
+    printed = []
+    for service in ("orders", "payments"):
+        for text in compose("logs", "--no-log-prefix", "--no-color", service).splitlines():
+            line = json.loads(text)
+            if line.get("trace_id") in trace_ids:
+                printed.append(line)
+    assert len(printed) >= 4 * len(trace_ids)
+    for trace_id in trace_ids:
+        eventually(lambda trace_id=trace_id: trace.lines_of(trace.address("loki"), trace_id))
+    stored = eventually(lambda: len(found := stored_lines(trace_ids)) >= len(printed) and found)
+    assert Counter(map(_comparable, stored)) == Counter(map(_comparable, printed))
+    report("log lines in Loki, equal field by field", len(printed))
+
+
+def stored_lines(trace_ids: set[str]) -> list[dict[str, str]]:
+    """Return the lines of some traces as Loki has them: labels, metadata and text."""
+    now = time.time_ns()
+    query = f'{{service_name=~"orders|payments"}} | trace_id=~"{"|".join(trace_ids)}"'
+    answer = httpx.get(
+        f"{trace.address('loki')}/loki/api/v1/query_range",
+        params={"query": query, "start": now - 600 * 10**9, "end": now, "limit": 1000},
+    ).json()
+    return [
+        {**stream["stream"], "event": text}
+        for stream in answer["data"]["result"]
+        for _, text in stream["values"]
+    ]
+
+
+NAMES = {
+    "service": "service_name", "version": "service_version", "level": "severity_text",
+    "environment": "deployment_environment_name",
+}  # fmt: skip
+
+
+def _comparable(line: dict[str, object]) -> str:
+    """Return a line's fields under Loki's names, without its time and what Loki adds."""
+    fields = {NAMES.get(key, key.replace(".", "_")): str(value) for key, value in line.items()}
+    wanted = (
+        "event", "service_name", "deployment_environment_name", "trace_id", "span_id", "logger",
+        "severity_text", "http_request_method", "url_path", "http_route", "duration_s",
+        "http_response_status_code", "order_id", "amount_cents",
+    )  # fmt: skip
+    return json.dumps({key: fields[key] for key in wanted if key in fields}, sort_keys=True)
+
+
+def test_jaegers_monitor_has_data() -> None:
+    """The Monitor tab's own queries return calls and latencies."""
+    jaeger = trace.address("jaeger")
+    for metric in ("calls", "latencies"):
+        parameters = {
+            "service": "orders", "spanKind": "server", "groupByOperation": "true",
+            "lookback": 600_000, "step": 5_000, "ratePer": 60_000, "quantile": 0.95,
+        }  # fmt: skip
+
+        def points(metric: str = metric, parameters: dict[str, object] = parameters) -> list[float]:
+            answer = httpx.get(f"{jaeger}/api/metrics/{metric}", params=parameters)  # type: ignore[arg-type]
+            assert answer.status_code == 200, answer.text
+            return [
+                point["gaugeValue"]["doubleValue"]
+                for series in answer.json()["metrics"]
+                for point in series["metricPoints"]
+                if point["gaugeValue"]["doubleValue"] not in ("NaN", 0)
+            ]
+
+        report(f"points in Jaeger's Monitor, {metric}", len(eventually(points)))
+
+
+@pytest.fixture
+def third(tmp_path: Path) -> Path:
+    """A service that was generated a moment ago."""
+    folder = tmp_path / "third"
+    answers = {**ANSWERS, "service_name": "third", "port": free_port()}
+    run_copy(str(ROOT), folder, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
+    return folder
+
+
+def test_new_service_in_a_container_joins(third: Path) -> None:
+    """`docker compose up` in its folder is all: its metrics are there within 30 seconds."""
+    up = ["docker", "compose", "up", "--detach", "--build"]
+    subprocess.run(up, cwd=third, check=True, capture_output=True)
+    try:
+        start = time.monotonic()
+        eventually(lambda: value('up{service_name="third",team="checkout"}') == 1)
+        report("a new service is scraped", f"{time.monotonic() - start:.0f} s")
+    finally:
+        subprocess.run(["docker", "compose", "down"], cwd=third, check=True, capture_output=True)
+
+
+def test_new_service_on_the_host_joins(third: Path) -> None:
+    """`make run` too, and it leaves no target behind."""
+    service = subprocess.Popen(["make", "run", f"PYTHON={sys.executable}"], cwd=third)
+    try:
+        eventually(lambda: value('up{service_name="third"}') == 1)
+    finally:
+        subprocess.run(["pkill", "-TERM", "-P", str(service.pid)], check=True)
+        service.wait(20)
+    assert not (stack.TARGETS / "third.json").exists()
+    report("a service under make run is scraped", "yes")
