@@ -3,10 +3,10 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 
-.PHONY: help demo up down status trace test test-faults check bench promtool examples dashboards format clean
+.PHONY: help demo up down status trace test test-faults e2e check bench promtool examples dashboards format clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/ready ## Generate two services, run them and show one trace across both
 	@.venv/bin/baseline demo
@@ -24,10 +24,14 @@ trace: .venv/ready ## Follow one request through the local stack
 	@.venv/bin/baseline trace
 
 test: .venv/ready ## Run the tests (under five minutes)
-	@.venv/bin/pytest -n 2 --ignore tests/faults
+	@.venv/bin/pytest -n 2 --ignore tests/faults --ignore tests/e2e
 
 test-faults: .venv/ready ## Test services under faults: collector, SIGTERM, stdout, errors, input
 	@.venv/bin/pytest -n 2 tests/faults
+
+e2e: .venv/ready ## Test the local stack with its real components (needs Docker; builds what cannot be pulled)
+	@.venv/bin/python -m tools.engine
+	@.venv/bin/pytest -x tests/e2e
 
 check: .venv/ready ## Lint, types, formatting and links (under a minute)
 	@.venv/bin/ruff check .

@@ -244,10 +244,6 @@ def runtime_use() -> dashboard.Dashboard:
             Query(f"changes(process_start_time_seconds{{{SERVICE}}}[1h])", each),
         ),
         graph("Ready", "1 when a readiness check passes.", "short", Query(f"service_ready{{{SERVICE}}}", "{{check}}, {{instance}}")),
-        graph(
-            "WebSockets", "Connections that were closed, a second.", "ops",
-            Query(f"sum by (http_route) (rate(websocket_server_connection_duration_seconds_count{{{SERVICE}}}{RANGE}))"),
-        ),
     ]  # fmt: skip
     return filled(made, panels)
 

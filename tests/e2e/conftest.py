@@ -1,7 +1,6 @@
 """The local stack as a user starts it, with the real components."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +11,6 @@ from rich.console import Console
 
 from baseline import stack, trace
 from tests.support import ROOT
-
-BASELINE = [sys.executable, "-m", "baseline.cli"]
 
 
 def run(*command: str, seconds: float = 300) -> str:
@@ -33,10 +30,10 @@ def compose(*arguments: str) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def running() -> Iterator[None]:
     """The stack with the examples and two minutes of their traffic."""
-    run(*BASELINE, "up", "--examples", seconds=900)
+    run("make", "up", "PROFILE=examples", seconds=900)
     time.sleep(120)
     yield
-    run(*BASELINE, "down", "--volumes")
+    compose("down", "--volumes")
 
 
 def prometheus(path: str, **parameters: Any) -> Any:

@@ -66,17 +66,17 @@ def test_logql_returns_lines(dashboard: str, panel: str, expression: str) -> Non
 def test_variables_and_annotations_return_data() -> None:
     """Each variable has a value, and each annotation's query is one that Prometheus takes."""
     for dashboard in DASHBOARDS.values():
-        for variable in dashboard["templating"]["list"]:
+        for variable in dashboard["templating"].get("list", []):
             series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]).groups()  # type: ignore[union-attr]
             found = prometheus(f"label/{label}/values", **{"match[]": filled(series)})
             assert found, variable["name"]
-        for annotation in dashboard["annotations"]["list"] if dashboard["annotations"] else []:
+        for annotation in dashboard["annotations"].get("list", []):
             if annotation.get("expr"):
                 prometheus("query", query=filled(annotation["expr"]))
 
 
 def test_figures_agree_with_the_traffic() -> None:
-    """The panels' own queries say what was sent: two errors in a hundred at most, a p99 below 1 s."""
+    """The panels' own queries say what was sent."""
     red = {
         panel["title"]: panel["targets"][0]["expr"] for panel in DASHBOARDS["service-red"]["panels"]
     }
@@ -101,7 +101,7 @@ def test_uids_and_links_resolve() -> None:
     links = re.findall(r"/d/([\w-]+)", text)
     assert set(links) <= set(DASHBOARDS)
     for dashboard in DASHBOARDS.values():
-        names = {variable["name"] for variable in dashboard["templating"]["list"]}
+        names = {variable["name"] for variable in dashboard["templating"].get("list", [])}
         own = re.findall(r"\$(\w+)", json.dumps(dashboard["panels"]))
         assert {name for name in own if not name.startswith("__")} <= names
 

@@ -13,7 +13,7 @@ from copier import run_copy
 
 from baseline import stack, trace
 from tests.conftest import ANSWERS
-from tests.e2e.conftest import BASELINE, compose, eventually, prometheus, report, run, value
+from tests.e2e.conftest import compose, eventually, prometheus, report, run, value
 from tests.support import ROOT, free_port
 
 ORDERS = "http://127.0.0.1:8001"
@@ -29,7 +29,7 @@ def order() -> str:
 def test_status_says_what_is_up() -> None:
     """Everything but what could not be pulled is ready."""
     shown = subprocess.run(
-        [*BASELINE, "status"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "status"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout
     assert shown.count("ready") >= 5
 
@@ -37,7 +37,7 @@ def test_status_says_what_is_up() -> None:
 def test_trace_lines_and_exemplar() -> None:
     """`baseline trace` finds all three and says where, within 15 seconds of the request."""
     start = time.monotonic()
-    shown = run(*BASELINE, "trace")
+    shown = run("make", "trace")
     seconds = time.monotonic() - start
     assert seconds < 15
     report("trace, lines and exemplar of one request", f"{seconds:.0f} s")
