@@ -27,7 +27,7 @@ def test_unpaid_order_is_refused(
 
 
 def test_payments_out_of_reach(
-    client: TestClient, upstream: Upstream, log_lines: list[LogLine]
+    upstream: Upstream, client: TestClient, log_lines: list[LogLine]
 ) -> None:
     """Without payments no order is taken, and the log says why."""
 
