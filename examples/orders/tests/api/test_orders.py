@@ -27,14 +27,15 @@ def test_unpaid_order_is_refused(
 
 
 def test_payments_out_of_reach(
-    upstream: Upstream, client: TestClient, log_lines: list[LogLine]
+    upstream: Upstream, request: pytest.FixtureRequest, log_lines: list[LogLine]
 ) -> None:
     """Without payments no order is taken, and the log says why."""
 
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused", request=request)
+    def refuse(call: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=call)
 
     upstream.answer = refuse
+    client: TestClient = request.getfixturevalue("client")
     assert client.post("/orders", json=ORDER).status_code == 502
     assert client.get("/ready").json()["failing"] == ["payments"]
     assert "payments unavailable" in {line["event"] for line in log_lines}
