@@ -23,6 +23,7 @@ Start = Callable[..., Service]
         ("LOG_LEVEL", "loud", "'warning'"),
         ("PORT", "eighty", "integer"),
         ("PORT", "70000", "65535"),
+        ("HOST", ",", "at least 1 item"),
         ("SHUTDOWN_DRAIN_SECONDS", "-1", "greater than or equal to 0"),
         ("PUBLIC_ENDPOINT", "perhaps", "boolean"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "'always_on'"),
@@ -98,6 +99,13 @@ def test_a_secret_in_a_setting_is_not_shown(
     (line,) = service.lines()
     assert variable in line["reason"].upper()
     assert "hunter2" not in str(line)
+
+
+def test_several_addresses(service_folder: Path, start: Start) -> None:
+    """HOST may be a list; the service answers on each of its addresses."""
+    service = start(service_folder, HOST="127.0.0.1,127.0.0.2").ready()
+    other = service.url.replace("127.0.0.1", "127.0.0.2")
+    assert httpx.get(f"{other}/healthz").status_code == 200
 
 
 def test_port_in_use(service_folder: Path, start: Start) -> None:

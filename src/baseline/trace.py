@@ -34,9 +34,10 @@ def follow(console: Console) -> int:
         exemplar = wait_for("an exemplar", lambda: exemplar_of(prometheus, "orders", "/orders"))
         wait_for("the exemplar's trace", lambda: services_of(jaeger, exemplar))
     console.print(f"Stored after {time.monotonic() - start:.0f} s.")
-    console.print(f"Trace     {', '.join(sorted(services))}: {jaeger}/trace/{trace_id}")
+    names = ", ".join(sorted(services))
+    console.print(f"Trace     {names}: {jaeger}/trace/{trace_id}", soft_wrap=True)
     console.print(f"Lines     {len(lines)} in Loki: {explore(trace_id)}", soft_wrap=True)
-    console.print(f"Exemplar  of POST /orders: {jaeger}/trace/{exemplar}")
+    console.print(f"Exemplar  of POST /orders: {jaeger}/trace/{exemplar}", soft_wrap=True)
     return 0
 
 

@@ -1,5 +1,6 @@
 """The local stack as a user starts it, with the real components."""
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -50,12 +51,14 @@ def value(query: str) -> float:
 
 
 def eventually(what: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return the first true answer; fails after `seconds`."""
+    """Return the first true answer; fails after `seconds`. A component may be starting."""
     end = time.monotonic() + seconds
-    while not (found := what()):
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if found := what():
+                return found
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.5)
-    return found
 
 
 def report(proof: str, figure: object) -> None:

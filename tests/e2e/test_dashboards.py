@@ -42,7 +42,7 @@ def queries(kind: str) -> Iterator[tuple[str, str, str]]:
                     yield name, panel["title"], target["expr"]
 
 
-@pytest.mark.parametrize(("dashboard", "panel", "expression"), queries("prometheus"))
+@pytest.mark.parametrize(("dashboard", "panel", "expression"), list(queries("prometheus")))
 def test_promql_returns_data(dashboard: str, panel: str, expression: str) -> None:
     """A panel that shows nothing is a panel that nobody has looked at."""
     found = prometheus("query", query=filled(expression))["result"]
@@ -52,7 +52,7 @@ def test_promql_returns_data(dashboard: str, panel: str, expression: str) -> Non
         assert not all(map(math.isnan, numbers)), expression
 
 
-@pytest.mark.parametrize(("dashboard", "panel", "expression"), queries("loki"))
+@pytest.mark.parametrize(("dashboard", "panel", "expression"), list(queries("loki")))
 def test_logql_returns_lines(dashboard: str, panel: str, expression: str) -> None:
     """So with log panels."""
     now = time.time_ns()

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from copier import run_copy
 
 from baseline import stack, trace
-from tests.conftest import ANSWERS
+from tests.conftest import Render
 from tests.e2e.conftest import compose, eventually, prometheus, report, run, value
 from tests.support import ROOT, free_port
 
@@ -129,12 +128,9 @@ def test_jaegers_monitor_has_data() -> None:
 
 
 @pytest.fixture
-def third(tmp_path: Path) -> Path:
+def third(render: Render) -> Path:
     """A service that was generated a moment ago."""
-    folder = tmp_path / "third"
-    answers = {**ANSWERS, "service_name": "third", "port": free_port()}
-    run_copy(str(ROOT), folder, data=answers, defaults=True, quiet=True, vcs_ref="HEAD")
-    return folder
+    return render(service_name="third", port=free_port())
 
 
 def test_new_service_in_a_container_joins(third: Path) -> None:

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 
-from fastapi import APIRouter, BackgroundTasks, WebSocket
+from fastapi import APIRouter, BackgroundTasks, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from app.observability import get_logger
@@ -28,6 +28,18 @@ async def slow(seconds: float) -> None:
 def blocking(seconds: float) -> None:
     """Hold a thread of the pool for a while."""
     time.sleep(seconds)
+
+
+@router.get("/blocked-loop")
+async def blocked_loop(seconds: float) -> None:
+    """Hold the event loop itself, as a blocking call in an async route does."""
+    time.sleep(seconds)  # noqa: ASYNC251
+
+
+@router.post("/upload")
+async def upload(request: Request) -> None:
+    """Read the whole body."""
+    await request.body()
 
 
 @router.get("/executor")

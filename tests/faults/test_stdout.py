@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections import Counter
@@ -129,6 +130,43 @@ def test_disk_full(folder: Path) -> None:
         assert send(service, 100).statuses == {200: 100}
         assert dropped(service, "error") >= LINES_PER_REQUEST * 100
         assert service.stop() == 0
+
+
+def test_disk_that_is_full_for_a_while(folder: Path, tmp_path: Path) -> None:
+    """A line that could not be finished does not spoil the next one."""
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$0" -m app', sys.executable]
+    port, out = free_port(), tmp_path / "out"
+    service = Service(limited, folder, {**os.environ, "PORT": str(port)}, port, out)
+    try:
+        service.ready()
+        send(service, 50)
+        assert dropped(service, "error") > 0
+        out.write_bytes(b"")  # somebody made room
+        send(service, 5)
+        assert service.stop() == 0
+        broken, *lines = out.read_bytes().lstrip(b"\0").splitlines()
+        assert len([json.loads(line) for line in lines]) >= 10
+        assert broken == b""
+    finally:
+        service.kill()
+
+
+def test_terminal_that_stands_still(folder: Path) -> None:
+    """So it is with a terminal, as `docker run --tty` gives one."""
+    leader, follower = pty.openpty()
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port)}
+    service = Service([sys.executable, "-m", "app"], folder, environment, port,
+                      Path(os.ttyname(follower)))  # fmt: skip
+    try:
+        service.ready()
+        assert send(service, 300).statuses == {200: 300}
+        assert dropped(service, "blocked") > 0
+        assert service.stop() == 0
+    finally:
+        service.kill()
+        os.close(leader)
+        os.close(follower)
 
 
 def test_no_stdout(folder: Path, tmp_path: Path, collector: Collector) -> None:

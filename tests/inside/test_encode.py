@@ -46,6 +46,11 @@ UNUSUAL: list[dict[str, Any]] = [
     {"attributes": {"list": ["a", "b"], "bytes": b"\xff"}},
     {"attributes": {str(number): number for number in range(20)}},  # more than its limit
     {"parent": caller(remote=True, state="vendor=1")},
+    {"attributes": {"huge": 2**64, "good": 1}},
+    {"attributes": {"half": "\ud800"}},
+    {"attributes": {"x" * 100: "a long key"}},
+    {"attributes": {"zero": 0.0}},
+    {"attributes": {"zero": -0.0}},
     {"links": [Link(caller(remote=True), {"a": 1})]},
     {"then": lambda span: span.set_status(Status(StatusCode.OK))},
     {"then": lambda span: span.set_status(Status(StatusCode.ERROR, "why"))},

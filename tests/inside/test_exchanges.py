@@ -104,6 +104,12 @@ def routes(app: FastAPI) -> None:
         await socket.accept()
         raise ValueError(await socket.receive_text())
 
+    @app.websocket("/socket/group")
+    async def socket_group(socket: WebSocket) -> None:
+        await socket.accept()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(socket.receive_text())
+
 
 class Refusing(Exception):
     """An exception that takes no attribute and has no text."""
@@ -220,6 +226,16 @@ def test_failure_in_a_websocket(
     assert (span.name, span.status.status_code) == ("WEBSOCKET /socket", StatusCode.ERROR)
     name = "websocket_server_connection_duration_seconds_count"
     assert metric(name, http_route="/socket", error_type="500") == 1.0
+
+
+def test_client_that_leaves_a_websocket(
+    client: TestClient, log_lines: list[LogLine], spans: InMemorySpanExporter
+) -> None:
+    """It is no error, also when the handler hears of it inside a group."""
+    with contextlib.suppress(BaseExceptionGroup), client.websocket_connect("/socket/group"):
+        pass
+    assert errors(log_lines) == []
+    assert [span.status.status_code for span in spans.get_finished_spans()] == [StatusCode.UNSET]
 
 
 @pytest.mark.parametrize("path", ["/upload", "/upload/raw"])

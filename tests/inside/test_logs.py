@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.contextvars import bound_contextvars
 
 from app.observability import get_logger, output
 from app.observability.lines import MAX_LINE
@@ -91,12 +92,26 @@ def test_secret_keys(log_lines: list[LogLine], key: str, redacted: bool) -> None
         "Authorization: Bearer hunter2",
         "input_value={'name': 'Ada', 'password': 'my hunter2'}",
         '{"user": "Ada", "api_key": "hunter2"}',
+        "Cookie: a=1; session=hunter2",
+        "Authorization: Token hunter2",
+        "Authorization: Bearer  hunter2",
+        "password  =  hunter2",
+        'password="a\\"hunter2"',
+        "headers=[('authorization', 'Basic hunter2'), (b'cookie', b'session=hunter2')]",
     ],
 )
 def test_secrets_in_text(log_lines: list[LogLine], text: str) -> None:
     """URLs and name=value pairs in any text lose their secrets too."""
     log.info("text", text=text)
     logging.getLogger("library").warning("seen %s", text)
+    assert len(log_lines) == 2
+    assert "hunter2" not in json.dumps(log_lines)
+
+
+def test_secrets_elsewhere(log_lines: list[LogLine]) -> None:
+    """Headers as pairs, and the name of a logger, are looked at too."""
+    log.info("headers", headers=[("authorization", "hunter2"), (b"cookie", b"a=hunter2")])
+    logging.getLogger("password=hunter2").warning("who named this logger?")
     assert len(log_lines) == 2
     assert "hunter2" not in json.dumps(log_lines)
 
@@ -123,6 +138,42 @@ def test_long_lines_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     for line in lines:
         assert len(line) <= MAX_LINE
         assert json.loads(line)["truncated"] is True
+
+
+def test_long_access_line_keeps_the_request(client: TestClient, log_lines: list[LogLine]) -> None:
+    """What was bound to the context goes first when it is too much for the line."""
+    with bound_contextvars(**{f"bound{number}": "x" * 120 for number in range(40)}):
+        client.get("/greetings/Ada")
+    (line,) = [line for line in log_lines if line["event"] == "request"]
+    assert line["truncated"] is True
+    assert line["http.response.status_code"] == 200
+    assert line["url.path"] == "/greetings/Ada"
+
+
+def test_broken_field_costs_no_other(log_lines: list[LogLine]) -> None:
+    """A value that cannot be shown is told; the stack beside it stays."""
+
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    try:
+        raise LookupError("the reason")
+    except LookupError:
+        log.exception("failed", broken=Broken(), huge=10**5000)
+    (line,) = log_lines
+    assert line["exception"]["message"] == "the reason"
+    assert line["log_error"] == "broken: RuntimeError: no text"
+    assert line["huge"].startswith("0x")
+
+
+def test_cut_exception_keeps_frames_beside_any_text(log_lines: list[LogLine]) -> None:
+    """Characters that take six bytes each leave room for the frames too."""
+    try:
+        raise RuntimeError("\u00e9" * 60_000)
+    except RuntimeError:
+        log.exception("failed")
+    assert 'File "' in log_lines[0]["exception"]["stacktrace"]
 
 
 def test_cut_exception_keeps_its_end(log_lines: list[LogLine]) -> None:

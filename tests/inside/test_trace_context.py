@@ -175,6 +175,10 @@ def test_state_can_be_changed() -> None:
     assert state.delete("foo").to_header() == "bar@@x=2"
     assert dict(state) == dict(state.items()) == {"foo": "1", "bar@@x": "2"}
     assert (*state.keys(), *state.values()) == ("foo", "bar@@x", "1", "2")
+    assert repr(state) == "{'foo': '1', 'bar@@x': '2'}"
+    full = Members({f"k{number}": "v" for number in range(32)}).add("new", "1")
+    assert len(full) == 32
+    assert next(iter(full)) == "new"
 
 
 def test_baggage_stays(client: TestClient, upstream: Upstream) -> None:

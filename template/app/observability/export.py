@@ -25,6 +25,7 @@ class _Losses:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
+        self.told = 0
         self._quiet_until = 0.0
 
     def add(self, count: int, reason: str) -> None:
@@ -33,6 +34,7 @@ class _Losses:
             if time.monotonic() < self._quiet_until:
                 return
             self._quiet_until = time.monotonic() + REPEAT_SECONDS
+            self.told = self._count
         _log.warning("spans lost", spans_lost=self._count, reason=reason)
 
 
@@ -52,6 +54,7 @@ class _CountingExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.taken += len(spans)
+        self._heard.text = ""
         try:
             if self._exporter is None:
                 self._exporter = self._make()
@@ -117,6 +120,12 @@ class SpanQueue(SpanProcessor):
     def size(self) -> int:
         """Spans that wait for export."""
         return max(0, self.processed[""] - self._exporter.taken)
+
+    @property
+    def untold(self) -> int:
+        """Spans that did not reach the collector and that no line has told yet."""
+        ended = self.processed[""] + self.processed["queue_full"]
+        return ended - self.exported[""] - self._losses.told
 
     @property
     def exported(self) -> Counter[str]:

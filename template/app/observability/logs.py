@@ -85,7 +85,7 @@ class _StandardHandler(logging.Handler):
             event = record.getMessage()
         except Exception as broken:  # the arguments do not fit the message
             event, fields["log_error"] = text_of(record.msg), named(broken)
-        if event.startswith(_REDUNDANT):
+        if record.name == "uvicorn.error" and event.startswith(_REDUNDANT):
             return
         if error is not None:
             fields[names.EXCEPTION] = lines.told(error)

@@ -10,7 +10,7 @@ import orjson
 from . import names
 
 MAX_STACK: Final = 32_768  # characters
-MAX_PART: Final = 1_024  # of one frame or message within it
+MAX_PART: Final = 300  # of one frame or message within it
 MAX_CAUSES: Final = 5
 SHORTEST: Final = 128
 

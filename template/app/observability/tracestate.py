@@ -29,10 +29,15 @@ def parse(values: Sequence[str]) -> TraceState:
         if found is None:
             return Members({})
         members.setdefault(*found.groups())
-    while len(_header(members)) > MAX_LENGTH:
+    return Members(_shortened(members))
+
+
+def _shortened(members: dict[str, str]) -> dict[str, str]:
+    """Drop long members, then the last ones, until the rest may be sent (3.3.1.5)."""
+    while len(members) > MAX_MEMBERS or len(_header(members)) > MAX_LENGTH:
         long = [key for key in members if len(f"{key}={members[key]}") > LONG_MEMBER]
         del members[(long or list(members))[-1]]
-    return Members(members)
+    return members
 
 
 def _header(members: dict[str, str]) -> str:
@@ -58,6 +63,9 @@ class Members(TraceState):
     def __len__(self) -> int:
         return len(self._members)
 
+    def __repr__(self) -> str:
+        return repr(self._members)
+
     def keys(self) -> KeysView[str]:
         return self._members.keys()
 
@@ -75,7 +83,8 @@ class Members(TraceState):
         """Return a trace state with the member changed, in front."""
         if not _MEMBER.fullmatch(f"{key}={value}"):
             return self
-        return Members({key: value, **{k: v for k, v in self._members.items() if k != key}})
+        others = {k: v for k, v in self._members.items() if k != key}
+        return Members(_shortened({key: value, **others}))
 
     def delete(self, key: str) -> TraceState:
         """Return a trace state without the member."""

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from . import lines, names, routes
-from .lines import mark_reported, report
+from .lines import is_only, mark_reported, report
 from .metrics import Metrics
 from .tracing import Tracing, fail
 
@@ -30,10 +30,10 @@ async def serve(
     error_type = ""
     try:
         await app(scope, receive, send)
-    except WebSocketDisconnect as gone:
-        mark_reported(gone)  # a client that leaves is no error
-        raise
     except BaseException as error:
+        if is_only(error, WebSocketDisconnect):
+            mark_reported(error)  # a client that leaves is no error
+            raise
         error_type = "500"
         span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
         fail(span, error)

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-LONGEST_KEPT: Final = 64  # characters of a value that may come again
+LONGEST_KEPT: Final = 64  # characters of a key or value that may come again
 
 _FIELDS: Final = {str: "string_value", bool: "bool_value", int: "int_value", float: "double_value"}
 _KINDS: Final = {kind: kind.value + 1 for kind in SpanKind}  # OTLP's 0 is unspecified
@@ -78,7 +78,9 @@ def _have_one_origin(one: ReadableSpan, other: ReadableSpan) -> bool:
 def _attributes(span: ReadableSpan) -> bytes | None:
     """Return a span's attributes in wire format, or None when the span is unusual."""
     context = span.context
-    if context is None or context.trace_state or span.dropped_attributes:
+    if context is None or context.trace_state:
+        return None
+    if span.dropped_attributes or span.dropped_events or span.dropped_links:
         return None
     if span.status.status_code is not StatusCode.UNSET or span.events or span.links:
         return None
@@ -88,8 +90,13 @@ def _attributes(span: ReadableSpan) -> bytes | None:
         kind = type(value)
         if kind not in _FIELDS:
             return None
-        short = kind is not str or len(value) <= LONGEST_KEPT
-        parts.append((_kept if short else _attribute)(key, value, kind))
+        # Zeros of both signs are equal, so no float is kept.
+        kept = kind is not float and len(key) <= LONGEST_KEPT
+        kept = kept and (kind is not str or len(value) <= LONGEST_KEPT)
+        try:
+            parts.append((_kept if kept else _attribute)(key, value, kind))
+        except ValueError:  # too big an integer, half of a surrogate pair: not the batch's fault
+            return None
     return b"".join(parts)
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from . import names
+from . import lines, names
 from .metrics import Metrics
 from .tracecontext import ids_of
 from .tracing import Tracing
@@ -109,7 +109,9 @@ class _Call:
                 names.SERVER_PORT: request.url.port
                 or (443 if request.url.scheme == "https" else 80),
                 # without user part and query: both may hold secrets
-                names.FULL_URL: str(request.url.copy_with(userinfo=b"", query=None, fragment=None)),
+                names.FULL_URL: lines.clean(
+                    str(request.url.copy_with(userinfo=b"", query=None, fragment=None))
+                ),
             },
         )
         context = trace.set_span_in_context(self._span)

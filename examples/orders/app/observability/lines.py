@@ -43,13 +43,15 @@ def forward_to(write: Callable[[bytes], None] | None) -> None:
 def write(level: str, event: str, logger: str, fields: Mapping[str, Any]) -> None:
     """Write one line for this moment and the current span.
 
-    Never raises: a value that cannot be rendered costs the fields, not the line.
+    Never raises: a value that cannot be shown costs its field, not the line.
     """
-    line = _header(level, clean(event), logger, ids_of(trace.get_current_span()))
-    try:
-        rest = clean({**get_contextvars(), **fields})
-    except Exception as error:
-        rest = {"log_error": clean(named(error))}
+    line = _header(level, clean(event), clean(logger), ids_of(trace.get_current_span()))
+    rest = {}
+    for key, value in {**get_contextvars(), **fields}.items():
+        try:
+            rest.update(clean({key: value}))
+        except Exception as error:
+            rest["log_error"] = clean(f"{key}: {named(error)}")
     _write(render(line, rest, MAX_LINE))
 
 
@@ -58,7 +60,8 @@ def write_access_line(level: str, logger: str, ids: Ids | None, fields: Mapping[
     if LEVELS[level] >= _lowest:
         bound = get_contextvars()
         line = _header(level, names.ACCESS_EVENT, logger, ids)
-        _write(render(line, {**clean(bound), **fields} if bound else fields, MAX_ACCESS_LINE))
+        # Where there is too much for a line, what was bound goes first.
+        _write(render({**line, **fields}, clean(bound) if bound else bound, MAX_ACCESS_LINE))
 
 
 def report(level: str, event: str, error: BaseException, logger: str) -> None:
@@ -88,6 +91,13 @@ def mark_reported(error: BaseException) -> None:
     """Remember that `error` needs no line any more, so that the server does not write one."""
     with contextlib.suppress(Exception):  # an exception may refuse attributes
         setattr(error, _REPORTED, _trace_id())
+
+
+def is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Say whether an exception is of a kind, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(kind)[1] is None
+    return isinstance(error, kind)
 
 
 def is_reported(error: BaseException | None) -> bool:

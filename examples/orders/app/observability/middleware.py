@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import names, problem, routes, websocket
 from .lifespan import Lifespan
-from .lines import report, write_access_line
+from .lines import is_only, report, write_access_line
 from .metrics import Metrics
 from .tracecontext import ids_of
 from .tracing import Tracing, fail
@@ -115,7 +115,8 @@ class _Request:
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            self._status = message["status"]
+            if not self._disconnected:  # else nobody gets it
+                self._status = message["status"]
             headers = list(message.get("headers", ()))
             for name, value in headers:
                 if name == b"content-type" and value.startswith(b"text/event-stream"):
@@ -136,8 +137,9 @@ class _Request:
                 self._finish(None)
 
     def _fail(self, error: BaseException) -> None:
-        if self._disconnected and isinstance(error, ClientDisconnect):
-            self._finish(None)
+        if self._disconnected and is_only(error, ClientDisconnect):
+            if not self._done:
+                self._finish(None)
             return
         if not self._done:
             self._finish(error)

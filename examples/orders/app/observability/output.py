@@ -27,7 +27,12 @@ def _stdout() -> int:
     while (number := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
         pass
     os.close(number)
-    return 1
+    try:
+        # A terminal is writable while it has less room than a line, so it is opened once more, as
+        # one that never blocks; the shell's own descriptor stays as it is.
+        return os.open(os.ttyname(1), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return 1
 
 
 _STDOUT: Final = _stdout()
@@ -57,12 +62,15 @@ def to_stdout(line: bytes) -> None:
 
 def _write(line: bytes) -> None:
     global _rest, written
-    data = _rest + line
+    whole = data = _rest + line
     try:
         while data and _poll.poll(0):
             data = data[os.write(_STDOUT, data[:ATOMIC_WRITE]) :]
+    except BlockingIOError:  # a terminal without room
+        pass
     except OSError:  # closed pipe, full disk, closed stdout
-        _rest = b""
+        # Half a line may be out: the next one must not continue it.
+        _rest = b"\n" if _rest or data != whole else b""
         dropped["error"] += 1
         return
     if len(data) < len(line):

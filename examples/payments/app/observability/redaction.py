@@ -26,12 +26,15 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 # name=value, name: value and "name": "value"; it is tried only where a name starts, and no value
 # is part of the match, so that the search is linear in any input
-_NAME = re.compile(r"""(?<![\w.-])([\w.-]+)["']?\s?[=:]\s?(["']?)""")
+_NAME = re.compile(r"""(?<![\w.-])([\w.-]+)(?:["']?\s{0,4}[=:]\s{0,4}|["'],\s{0,4})b?(["']?)""")
 _VALUE = {
-    "": re.compile(r"""(?:(?:bearer|basic) )?[^&\s"',;)}\]]*""", re.IGNORECASE),
-    '"': re.compile(r'[^"]*'),
-    "'": re.compile(r"[^']*"),
+    "": re.compile(r"""(?:(?:bearer|basic) +)?[^&\s"',;)}\]]*""", re.IGNORECASE),
+    '"': re.compile(r'(?:[^"\\]|\\.)*'),
+    "'": re.compile(r"(?:[^'\\]|\\.)*"),
 }
+# A header's value may have spaces and separators: it goes to the end of the line.
+_HEADER = re.compile(r"authorization|cookie", re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]*")
 
 Sanitizer = Callable[[Any], Any]
 
@@ -61,6 +64,8 @@ def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
             return text(value)
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            return text(hex(value))
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, bytes | bytearray):
@@ -73,6 +78,10 @@ def sanitizer(extra_keys: Iterable[str] = ()) -> Sanitizer:
                 for key, item in list(value.items())[:MAX_ITEMS]
                 for name in (text(str(key)[:MAX_KEY]),)
             }
+        if isinstance(value, list | tuple) and len(value) == 2:
+            name = clean(value[0], depth + 1)  # a header as a pair, in text or bytes
+            hidden = isinstance(name, str) and is_secret(name[:MAX_KEY])
+            return [name, REDACTED if hidden else clean(value[1], depth + 1)]
         if isinstance(value, list | tuple | set | frozenset):
             return [clean(item, depth + 1) for item in list(value)[:MAX_ITEMS]]
         return text(str(value))
@@ -86,7 +95,8 @@ def _hide(value: str, is_secret: Callable[[str], bool]) -> str:
     done = 0
     for found in _NAME.finditer(value):
         if found.start() >= done and is_secret(found[1][-MAX_KEY:]):
-            secret = _VALUE[found[2]].match(value, found.end())
+            whole_line = not found[2] and _HEADER.search(found[1])
+            secret = (_LINE if whole_line else _VALUE[found[2]]).match(value, found.end())
             parts += value[done : found.end()], REDACTED
             done = secret.end() if secret else found.end()
     return "".join((*parts, value[done:]))
