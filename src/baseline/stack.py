@@ -125,7 +125,7 @@ def _absent_images(console: Console) -> set[str]:
     """Pull what is missing, and return the services that have to be left out: Grafana at most."""
     known = variables()
     image = f"grafana/grafana:{known['GRAFANA_VERSION']}"
-    if _has(image):
+    if _succeeds("docker", "image", "inspect", image):
         return set()
     with console.status(f"Pulling {image} ..."):
         pulled = subprocess.run(
@@ -137,21 +137,12 @@ def _absent_images(console: Console) -> set[str]:
     return {"grafana"}
 
 
-def _has(image: str) -> bool:
-    command = ["docker", "image", "inspect", image]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 def _check_docker() -> None:
     if shutil.which("docker") is None:
         raise StackError("Docker is needed for the local stack: install it, then try again")
-    done = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, check=False
-    )
-    if done.returncode:
+    if not _succeeds("docker", "version"):
         raise StackError("the Docker engine does not answer: start it, then try again")
-    done = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    if done.returncode:
+    if not _succeeds("docker", "compose", "version"):
         raise StackError("docker compose is needed (version 2.20 or newer): install its plugin")
 
 
@@ -159,7 +150,7 @@ def _compose(arguments: Sequence[str]) -> str:
     """Run docker compose and return what it prints; raises StackError with its last line."""
     done = subprocess.run(
         ["docker", "compose", *arguments], cwd=template.root(), check=False,
-        env={**os.environ, **_environment()}, capture_output=True, text=True,
+        env={**os.environ, **environment()}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
@@ -167,10 +158,16 @@ def _compose(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
     """Return what compose.yaml cannot know: who may read Docker's socket, and the targets."""
     socket = Path(os.environ.get("DOCKER_SOCKET", "/var/run/docker.sock"))
     found = {"BASELINE_TARGETS": str(TARGETS)}
     if socket.exists() and stat.S_ISSOCK(socket.stat().st_mode):
         found["DOCKER_GROUP"] = str(socket.stat().st_gid)
+    if not _succeeds("docker", "buildx", "version"):
+        found["DOCKER_BUILDKIT"] = "0"  # an older engine's own builder does as well
     return found
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,31 +1,11 @@
 """The local stack as a user starts it, with the real components."""
 
-import contextlib
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import httpx
 import pytest
-from rich.console import Console
 
-from baseline import stack, trace
-from tests.support import ROOT
-
-
-def run(*command: str, seconds: float = 300) -> str:
-    """Run a command in the checkout and return what it prints; fails with all of it."""
-    done = subprocess.run(
-        command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=seconds
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def compose(*arguments: str) -> str:
-    """Run docker compose on the stack, the examples included."""
-    return run("docker", "compose", "--profile", "examples", *arguments)
+from tests.e2e.support import PROOFS, compose, run
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,35 +17,8 @@ def running() -> Iterator[None]:
     compose("down", "--volumes")
 
 
-def prometheus(path: str, **parameters: Any) -> Any:
-    """Ask Prometheus' API and return the data; fails when it refuses."""
-    answer = httpx.get(f"{trace.address('prometheus')}/api/v1/{path}", params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
-
-
-def value(query: str) -> float:
-    """Return the value of a query that has one series, or 0 when it has none."""
-    found = prometheus("query", query=query)["result"]
-    return float(found[0]["value"][1]) if found else 0.0
-
-
-def eventually(what: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return the first true answer; fails after `seconds`. A component may be starting."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if found := what():
-                return found
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.5)
-
-
-def report(proof: str, figure: object) -> None:
-    """Print one line of the closing table."""
-    Console(stderr=True).print(f"[green]proved[/green]  {proof}: {figure}", highlight=False)
-
-
-def grafana_runs() -> bool:
-    """Say whether the stack has Grafana: its image may be out of reach."""
-    return stack.is_ready(next(one for one in stack.COMPONENTS if one.name == "grafana"))
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was proved, with its figure."""
+    terminalreporter.section("proved")
+    for proof, figure in PROOFS:
+        terminalreporter.write_line(f"{figure:>24}  {proof}")

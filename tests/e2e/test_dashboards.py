@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from baseline import trace
-from tests.e2e.conftest import grafana_runs, prometheus, report
+from tests.e2e.support import grafana_runs, prometheus, report
 from tests.support import ROOT
 
 FOLDER = ROOT / "grafana/dashboards"
@@ -88,6 +88,8 @@ def test_figures_agree_with_the_traffic() -> None:
     assert 0 <= figure("Errors") < 0.1
     assert 0 < figure("p99") < 5
     assert figure("Replicas up") == 1
+    panels = sum(len(dashboard["panels"]) for dashboard in DASHBOARDS.values())
+    report("dashboards' panels, every query of which returns data", panels)
     report("requests a second of orders, by its dashboard", round(figure("Requests"), 2))
 
 

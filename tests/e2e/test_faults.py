@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from baseline import trace
-from tests.e2e.conftest import compose, eventually, report, run
+from tests.e2e.support import compose, eventually, report, run
 from tests.e2e.test_signals import ORDERS, order
 
 OUTAGE_SECONDS = 60

@@ -1,6 +1,7 @@
 """One request leads from metric to trace to log line, and a user's service joins by itself."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from baseline import stack, trace
 from tests.conftest import Render
-from tests.e2e.conftest import compose, eventually, prometheus, report, run, value
+from tests.e2e.support import compose, eventually, prometheus, report, run, value
 from tests.support import ROOT, free_port
 
 ORDERS = "http://127.0.0.1:8001"
@@ -136,7 +137,8 @@ def third(render: Render) -> Path:
 def test_new_service_in_a_container_joins(third: Path) -> None:
     """`docker compose up` in its folder is all: its metrics are there within 30 seconds."""
     up = ["docker", "compose", "up", "--detach", "--build"]
-    subprocess.run(up, cwd=third, check=True, capture_output=True)
+    variables = {**os.environ, **stack.environment()}
+    subprocess.run(up, cwd=third, check=True, capture_output=True, env=variables)
     try:
         start = time.monotonic()
         eventually(lambda: value('up{service_name="third",team="checkout"}') == 1)
