@@ -2,6 +2,7 @@
 
 import os
 import select
+import stat
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def _stdout() -> int:
 
 
 _STDOUT: Final = _stdout()
+_IS_FILE: Final = stat.S_ISREG(os.fstat(_STDOUT).st_mode)  # never blocks, so it is not asked
 _lock = threading.RLock()
 _waiting: deque[bytes] = deque()
 _poll = select.poll()
@@ -64,7 +66,7 @@ def _write(line: bytes) -> None:
     global _rest, written
     whole = data = _rest + line
     try:
-        while data and _poll.poll(0):
+        while data and (_IS_FILE or _poll.poll(0)):
             data = data[os.write(_STDOUT, data[:ATOMIC_WRITE]) :]
     except BlockingIOError:  # a terminal without room
         pass
