@@ -6,8 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
+from baseline.stack import has_image, succeeds
 from tools import build, images
 
 START_SECONDS = 30.0
@@ -15,24 +17,19 @@ MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def run(*command: str) -> bool:
-    """Run a command silently and say whether it succeeded."""
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 def install(package: str, program: str) -> None:
     """Install a Debian package unless its program is there; raises SystemExit when that fails."""
     if shutil.which(program):
         return
     sys.stderr.write(f"Installing {package} ...\n")
-    run("apt-get", "update", "-qq")
-    if not run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", package):
+    succeeds("apt-get", "update", "-qq")
+    if not succeeds("apt-get", "install", "--yes", "-qq", "--no-install-recommends", package):
         raise SystemExit(f"{program} is needed: install {package}, then try again")
 
 
 def start() -> None:
     """Make sure that an engine answers: where there is none, install one and start it."""
-    if run("docker", "version"):
+    if succeeds("docker", "version"):
         return
     if os.environ.get("CI") != "true":
         raise SystemExit("the Docker engine does not answer: start it, then try again")
@@ -41,7 +38,7 @@ def start() -> None:
     with log.open("wb") as output:
         subprocess.Popen(["dockerd"], stdout=output, stderr=output, start_new_session=True)
     end = time.monotonic() + START_SECONDS
-    while not run("docker", "version"):
+    while not succeeds("docker", "version"):
         if time.monotonic() > end:
             raise SystemExit(f"the Docker engine did not start: {log} says why")
         time.sleep(0.5)
@@ -49,33 +46,33 @@ def start() -> None:
 
 def compose() -> None:
     """Make sure that `docker compose` works: where it does not, build the plugin."""
-    if run("docker", "compose", "version"):
+    if succeeds("docker", "compose", "version"):
         return
     plugins = Path.home() / ".docker/cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     shutil.copy2(build.build("docker-compose"), plugins / "docker-compose")
-    if not run("docker", "compose", "version"):
+    if not succeeds("docker", "compose", "version"):
         raise SystemExit("docker compose does not work with this engine's command")
 
 
 def component_images() -> None:
     """Pull the images that compose.yaml names, or build them where no registry answers."""
     for recipe in images.missing():
-        if not (_registry_answers() and run("docker", "pull", "--quiet", images.tag(recipe))):
+        if not (_registry_answers() and succeeds("docker", "pull", "--quiet", images.tag(recipe))):
             install("busybox-static", "busybox")
             images.make(recipe)
 
 
 def python_image(image: str) -> None:
     """Pull the base image of services, or make one with Debian's own Python."""
-    if images.has(image) or (_registry_answers() and run("docker", "pull", "--quiet", image)):
+    if has_image(image) or (_registry_answers() and succeeds("docker", "pull", "--quiet", image)):
         return
     install("debootstrap", "debootstrap")
     sys.stderr.write(f"Making {image} from Debian packages: two minutes ...\n")
     packages = "python3,python3-pip,python3-venv,ca-certificates"
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "root"
-        if not run(
+        if not succeeds(
             "debootstrap", "--variant=minbase", f"--include={packages}", "bookworm",
             str(root), MIRROR,
         ):  # fmt: skip
@@ -95,14 +92,10 @@ def python_image(image: str) -> None:
             raise SystemExit(f"{image} could not be made: docker import failed")
 
 
-_answers: list[bool] = []
-
-
+@cache
 def _registry_answers() -> bool:
     """Say whether images can be pulled; asked once, with the smallest of them."""
-    if not _answers:
-        _answers.append(run("timeout", "20", "docker", "pull", "--quiet", "busybox:stable-musl"))
-    return _answers[0]
+    return succeeds("timeout", "20", "docker", "pull", "--quiet", "busybox:stable-musl")
 
 
 def main() -> None:

@@ -12,9 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from baseline import stack
 from tools import build
-
-ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -47,26 +46,14 @@ RECIPES = (
 )  # fmt: skip
 
 
-def versions() -> dict[str, str]:
-    """Return the variables of .env."""
-    lines = (ROOT / ".env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-
 def missing() -> list[Recipe]:
     """Return the recipes whose image the engine does not have."""
-    return [recipe for recipe in RECIPES if not has(tag(recipe))]
+    return [recipe for recipe in RECIPES if not stack.has_image(tag(recipe))]
 
 
 def tag(recipe: Recipe) -> str:
     """Return the image's name with its pinned version."""
-    return f"{recipe.name}:{versions()[recipe.version]}"
-
-
-def has(image: str) -> bool:
-    """Say whether the engine has an image."""
-    command = ["docker", "image", "inspect", image]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return f"{recipe.name}:{stack.variables()[recipe.version]}"
 
 
 def make(recipe: Recipe) -> None:
@@ -105,13 +92,3 @@ def _docker_build(context: Path, image: str) -> None:
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{image} could not be made: {done.stderr.strip().splitlines()[-1]}")
-
-
-def main() -> None:
-    """Make every image that is missing."""
-    for recipe in missing():
-        make(recipe)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +47,17 @@ COMPONENTS: Final = (
 )
 
 
-def variables() -> dict[str, str]:
+@cache
+def variables() -> Mapping[str, str]:
     """Return the versions and ports of .env; the environment wins, as it does for compose."""
     lines = (template.root() / ".env").read_text(encoding="utf-8").splitlines()
     own = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     return {name: os.environ.get(name, value) for name, value in own.items()}
+
+
+def component(name: str) -> Component:
+    """Return the component of that name; raises StopIteration when there is none."""
+    return next(one for one in COMPONENTS if one.name == name)
 
 
 def url(component: Component, path: str) -> str:
@@ -74,7 +81,6 @@ def up(console: Console, examples: bool) -> int:
     names = [name for name in _services(examples) if name not in absent]
     start = time.monotonic()
     with console.status("Starting the stack ...") as status:
-        _compose(["up", "--detach", "--no-deps", "volumes"])
         _compose(["up", "--detach", *(["--build"] if examples else []), *names])
         waiting = [component for component in COMPONENTS if component.name in names]
         while waiting and time.monotonic() < start + UP_SECONDS:
@@ -125,7 +131,7 @@ def _absent_images(console: Console) -> set[str]:
     """Pull what is missing, and return the services that have to be left out: Grafana at most."""
     known = variables()
     image = f"grafana/grafana:{known['GRAFANA_VERSION']}"
-    if _succeeds("docker", "image", "inspect", image):
+    if has_image(image):
         return set()
     with console.status(f"Pulling {image} ..."):
         pulled = subprocess.run(
@@ -137,12 +143,17 @@ def _absent_images(console: Console) -> set[str]:
     return {"grafana"}
 
 
+def has_image(image: str) -> bool:
+    """Say whether the engine has an image."""
+    return succeeds("docker", "image", "inspect", image)
+
+
 def _check_docker() -> None:
     if shutil.which("docker") is None:
         raise StackError("Docker is needed for the local stack: install it, then try again")
-    if not _succeeds("docker", "version"):
+    if not succeeds("docker", "version"):
         raise StackError("the Docker engine does not answer: start it, then try again")
-    if not _succeeds("docker", "compose", "version"):
+    if not succeeds("docker", "compose", "version"):
         raise StackError("docker compose is needed (version 2.20 or newer): install its plugin")
 
 
@@ -158,16 +169,18 @@ def _compose(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
+@cache
 def environment() -> Mapping[str, str]:
     """Return what compose.yaml cannot know: who may read Docker's socket, and the targets."""
     socket = Path(os.environ.get("DOCKER_SOCKET", "/var/run/docker.sock"))
     found = {"BASELINE_TARGETS": str(TARGETS)}
     if socket.exists() and stat.S_ISSOCK(socket.stat().st_mode):
         found["DOCKER_GROUP"] = str(socket.stat().st_gid)
-    if not _succeeds("docker", "buildx", "version"):
+    if not succeeds("docker", "buildx", "version"):
         found["DOCKER_BUILDKIT"] = "0"  # an older engine's own builder does as well
     return found
 
 
-def _succeeds(*command: str) -> bool:
+def succeeds(*command: str) -> bool:
+    """Run a command silently and say whether it succeeded."""
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

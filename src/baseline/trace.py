@@ -43,8 +43,7 @@ def follow(console: Console) -> int:
 
 def address(name: str) -> str:
     """Return where a component of the stack answers on this machine."""
-    (component,) = (one for one in stack.COMPONENTS if one.name == name)
-    return stack.url(component, "")
+    return stack.url(stack.component(name), "")
 
 
 def wait_for(what: str, look: Callable[[], Any]) -> Any:
@@ -67,10 +66,14 @@ def services_of(jaeger: str, trace_id: str) -> set[str]:
     return found if found >= {"orders", "payments"} else set()
 
 
+def lines_query(trace_id: str) -> str:
+    """Return the LogQL that finds the lines of a trace, whichever service wrote them."""
+    return f'{{service_name=~".+"}} | trace_id="{trace_id}"'
+
+
 def lines_of(loki: str, trace_id: str) -> list[str]:
     """Return the log lines of a trace, once both examples have one."""
-    query = f'{{service_name=~".+"}} | trace_id="{trace_id}"'
-    now = time.time_ns()
+    query, now = lines_query(trace_id), time.time_ns()
     answer = httpx.get(
         f"{loki}/loki/api/v1/query_range", timeout=10,
         params={"query": query, "start": now - 600 * 10**9, "end": now, "limit": 100},
@@ -101,7 +104,7 @@ def explore(trace_id: str) -> str:
     """Return the address of Grafana's Explore with the lines of a trace."""
     query = {
         "refId": "A", "datasource": {"type": "loki", "uid": "loki"},
-        "expr": f'{{service_name=~".+"}} | trace_id="{trace_id}"',
+        "expr": lines_query(trace_id),
     }  # fmt: skip
     panes = {
         "lines": {

@@ -60,4 +60,4 @@ def report(proof: str, figure: object) -> None:
 
 def grafana_runs() -> bool:
     """Say whether the stack has Grafana: its image may be out of reach."""
-    return stack.is_ready(next(one for one in stack.COMPONENTS if one.name == "grafana"))
+    return stack.is_ready(stack.component("grafana"))
