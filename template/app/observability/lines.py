@@ -80,11 +80,11 @@ def told(error: BaseException) -> dict[str, Any]:
     return exception_fields(error)
 
 
-def redacted(error: BaseException) -> dict[str, str]:
-    """Return type, message and stack of an exception without secrets, for a span."""
+def exception_event(error: BaseException) -> dict[str, str]:
+    """Return the attributes of an exception's event in a span, without secrets."""
     fields = exception_fields(error)
     fields.pop("causes", None)  # the stack has them
-    return clean(fields)  # type: ignore[no-any-return]
+    return {f"exception.{key}": value for key, value in clean(fields).items()}
 
 
 def mark_reported(error: BaseException) -> None:

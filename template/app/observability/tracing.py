@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -10,14 +11,18 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SynchronousMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, Span, Status, StatusCode
 
 from . import lines
 from .export import SpanQueue
 from .settings import ObservabilitySettings
+from .spans import ServerSpans
 from .tracecontext import TraceContext
+
+NAME: Final = "app.observability"
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -33,6 +38,8 @@ class Tracing:
 
     provider: TracerProvider
     tracer: trace.Tracer
+    spans: ServerSpans | None
+    """None when the SDK is disabled."""
     propagator: TextMapPropagator
     destination: str
     """Where spans go, in words: an endpoint, or why they go nowhere."""
@@ -43,12 +50,15 @@ class Tracing:
     def server_span(self, headers: Headers, name: str) -> tuple[Span, Context]:
         """Start the SERVER span of a request and return it with the context that carries it."""
         context = self.propagator.extract(headers, Context(), _getter)
-        links = None
+        links: Sequence[Link] = ()
         if self.restart:
             caller = trace.get_current_span(context).get_span_context()
-            links = [Link(caller)] if caller.is_valid else None
+            links = [Link(caller)] if caller.is_valid else ()
             context = Context()
-        span = self.tracer.start_span(name, context, SpanKind.SERVER, links=links)
+        if self.spans is None:
+            span = self.tracer.start_span(name, context)
+        else:
+            span = self.spans.start(name, context, links)
         return span, trace.set_span_in_context(span, context)
 
 
@@ -56,8 +66,7 @@ def fail(span: Span, error: BaseException | None) -> None:
     """Set a span's status to ERROR, and record on it the exception that is the reason, redacted."""
     span.set_status(Status(StatusCode.ERROR))
     if error is not None:
-        fields = lines.redacted(error)
-        span.add_event("exception", {f"exception.{key}": fields[key] for key in fields})
+        span.add_event("exception", lines.exception_event(error))
 
 
 class _AsgiHeaders(Getter[Headers]):
@@ -85,7 +94,14 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
     The sampler and the span limits are read from the environment by the SDK itself.
     """
     # atexit is no place to flush: uvicorn ends the process by the signal it was sent.
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    processors = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
+    limits = SpanLimits()
+    provider = TracerProvider(
+        resource=resource,
+        shutdown_on_exit=False,
+        active_span_processor=processors,
+        span_limits=limits,
+    )
     silence, queue = _silence(settings), None
     if silence is None:
         queue = SpanQueue(
@@ -103,9 +119,14 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
 
         trace.set_tracer_provider(provider)
         propagate.set_global_textmap(propagator)
-    tracer = provider.get_tracer("app.observability")
+    tracer = provider.get_tracer(NAME)
+    spans = None
+    if settings.otel_sdk_disabled != "true":
+        spans = ServerSpans(provider, processors, limits, InstrumentationScope(NAME, ""))
     destination = f"not exported: {silence}" if silence else str(settings.traces_endpoint)
-    return Tracing(provider, tracer, propagator, destination, queue, settings.public_endpoint)
+    return Tracing(
+        provider, tracer, spans, propagator, destination, queue, settings.public_endpoint
+    )
 
 
 def _silence(settings: ObservabilitySettings) -> str | None:

@@ -70,8 +70,9 @@ def encode(batch: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
 
 
 def _have_one_origin(one: ReadableSpan, other: ReadableSpan) -> bool:
-    return (
-        one.resource is other.resource and one.instrumentation_scope is other.instrumentation_scope
+    scope = one.instrumentation_scope
+    return one.resource is other.resource and (
+        scope is other.instrumentation_scope or scope == other.instrumentation_scope
     )
 
 
