@@ -23,8 +23,8 @@ from . import (
     problem,
     resource,
     routes,
-    server,
     tracing,
+    workers,
 )  # fmt: skip
 from .http import Http
 from .lifespan import Lifespan
@@ -72,7 +72,7 @@ def install(app: FastAPI, settings: ObservabilitySettings) -> Observability:
     """
     described = resource.describe(settings)
     logs.configure(resource.log_fields(described), settings.log_level, settings.log_redacted_keys)
-    server.refuse_workers(settings)
+    workers.refuse(settings)
     sent = _send_logs(settings, described) if settings.sends_logs else None
     lines.forward_to(sent.write if sent else None)
     traces = tracing.start(settings, described)

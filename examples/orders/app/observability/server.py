@@ -1,9 +1,7 @@
 """Run the service under uvicorn: listen, drain on SIGTERM, stop inside a known time."""
 
 import gc
-import inspect
 import math
-import multiprocessing
 import os
 import signal
 import socket
@@ -15,7 +13,6 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
 
 from .export import FLUSH_SECONDS
 from .health import Readiness
@@ -52,39 +49,6 @@ def run(app: FastAPI, settings: ObservabilitySettings) -> None:
     gc.freeze()
     readiness: Readiness = app.state.observability.readiness
     _Server(config, readiness, settings.shutdown_drain_seconds).run(listeners)
-
-
-def refuse_workers(settings: ObservabilitySettings) -> None:
-    """End the process, with one line that says why, when it would be one of several workers.
-
-    The exit status is the one by which uvicorn's parent process knows that it must not start the
-    worker again.
-    """
-    asked = max(settings.web_concurrency, _workers_of_uvicorn())
-    if asked == 1:
-        return
-    if multiprocessing.current_process().name in ("MainProcess", "SpawnProcess-1"):
-        _log.critical(
-            "cannot start",
-            reason=f"WEB_CONCURRENCY or --workers is {asked}, and must be 1: a scrape reaches one "
-            "process only, so several workers would give wrong metrics; run more replicas instead",
-        )
-    sys.exit(STARTUP_FAILURE)
-
-
-def _workers_of_uvicorn() -> int:
-    """Return how many workers the uvicorn that is loading this application was asked for.
-
-    Only its configuration knows, and that is not passed to the application: it is found on the
-    call stack.
-    """
-    frame = inspect.currentframe()
-    while frame is not None:
-        config = frame.f_locals.get("self")
-        if isinstance(config, uvicorn.Config):
-            return 1 if config.reload else config.workers
-        frame = frame.f_back
-    return 1
 
 
 def _listen(host: str, port: int) -> socket.socket:
