@@ -1,3 +1,3 @@
-"""Hides colorama from the variants: httpx or structlog loads it where it is, and no service has it."""
+"""Hides colorama: httpx or structlog loads it where it is, and no service has it."""
 
 raise ImportError

@@ -1,3 +1,3 @@
-"""Hides pygments from the variants: httpx or structlog loads it where it is, and no service has it."""
+"""Hides pygments: httpx or structlog loads it where it is, and no service has it."""
 
 raise ImportError

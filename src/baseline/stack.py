@@ -42,6 +42,7 @@ COMPONENTS: Final = (
     Component("jaeger", "JAEGER_PORT", "/", "traces"),
     Component("prometheus", "PROMETHEUS_PORT", "/-/ready", "metrics and alert rules"),
     Component("alertmanager", "ALERTMANAGER_PORT", "/-/ready", "alerts"),
+    Component("webhook", "WEBHOOK_PORT", "/", "what Alertmanager sent; runbooks"),
     Component("loki", "LOKI_PORT", "/ready", "log lines", ""),
     Component("otel-collector", "OTELCOL_HEALTH_PORT", "/", "takes spans and lines", ""),
 )

@@ -1,0 +1,70 @@
+"""Break a service on purpose: requests that fail, requests that are slow, a stopped container."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+REQUESTS_PER_SECOND: Final = 10
+LONGEST_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A service that may be broken: where it answers, and how it is made to fail."""
+
+    service: str
+    url: str
+    container: str
+    errors: str = "/faults/error"
+    """A path that answers 5xx."""
+    delays: str = "/faults/delay"
+    """A path that takes longer than a second."""
+
+
+@asynccontextmanager
+async def requests(url: str) -> AsyncIterator[None]:
+    """Send ten requests a second to a URL, whatever it answers and however long that takes."""
+    sending = asyncio.create_task(_send(url))
+    try:
+        yield
+    finally:
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+
+
+async def stop(container: str) -> None:
+    """Stop a container; raises OSError or RuntimeError with Docker's reason."""
+    await _docker("stop", container)
+
+
+async def start(container: str) -> None:
+    """Start a stopped container again; raises as `stop` does."""
+    await _docker("start", container)
+
+
+async def _send(url: str) -> None:
+    async with httpx.AsyncClient(timeout=LONGEST_SECONDS) as client, asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(_once(client, url))
+            await asyncio.sleep(1 / REQUESTS_PER_SECOND)
+
+
+async def _once(client: httpx.AsyncClient, url: str) -> None:
+    with contextlib.suppress(httpx.HTTPError):  # the service is broken: that is the point
+        await client.get(url)
+
+
+async def _docker(command: str, container: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "docker", command, container,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"docker {command} {container}: {said.decode().strip()}")
