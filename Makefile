@@ -3,7 +3,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 
-.PHONY: help demo up down status trace test test-faults e2e check bench promtool examples dashboards format clean
+.PHONY: help demo up down status trace drill test test-faults e2e check bench promtool examples dashboards format clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ status: .venv/ready ## Show what of the local stack is up, and where
 trace: .venv/ready ## Follow one request through the local stack
 	@.venv/bin/baseline trace
 
+drill: .venv/ready ## Break the examples and follow the alerts until they have cleared (ALERT=name for one, SPEED=1 for real time)
+	@.venv/bin/baseline drill $(ALERT) $(if $(SPEED),--speed $(SPEED))
+
 test: .venv/ready ## Run the tests (under five minutes)
 	@.venv/bin/pytest -n 2 --ignore tests/faults --ignore tests/e2e
 
@@ -40,6 +43,7 @@ check: .venv/ready ## Lint, types, formatting and links (under a minute)
 	@cd examples/orders && ../../.venv/bin/mypy --strict app tests
 	@cd examples/payments && ../../.venv/bin/mypy --strict app tests
 	@.venv/bin/python grafana/dashboards.py --check
+	@.venv/bin/python -m tools.lint_rules
 	@.venv/bin/python tools/check_links.py
 
 dashboards: .venv/ready ## Write the dashboards' JSON again from their code
@@ -55,7 +59,7 @@ bench: benchmarks/.venv/ready ## Measure what a service adds to a request (eight
 promtool: .venv/ready ## Build promtool from its Go module into the cache (needs Go, ten minutes once)
 	@.venv/bin/python tools/build.py promtool
 
-examples: .venv/ready ## Render the examples' managed files again from the template
+examples: .venv/ready ## Render the examples and the rules for all services again from the template
 	@.venv/bin/python tools/render_examples.py
 
 clean: ## Remove what the other targets made in this folder

@@ -1,4 +1,4 @@
-"""Render the managed and merged files of the examples again, from their recorded answers."""
+"""Render again what comes from the template: the examples, and the alert rules for all services."""
 
 import shutil
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from copier import run_copy
+from jinja2 import Environment, StrictUndefined
 
 from baseline import template
 
@@ -28,8 +29,27 @@ def fresh(example: Path, folder: Path) -> None:
     (folder / template.ANSWERS_FILE).write_text(f"{header}\n{text}", encoding="utf-8")
 
 
+def of_all_services() -> dict[str, str]:
+    """Return the rules and tests of a service, rendered for no service in particular."""
+    # The result is YAML, so nothing is escaped as in HTML.
+    environment = Environment(keep_trailing_newline=True, undefined=StrictUndefined)  # noqa: S701
+    nobody = {"service_name": "", "owner_team": "", "runbook_base_url": ""}
+
+    def render(name: str) -> str:
+        text = (template.root() / "template/alerts" / name).read_text(encoding="utf-8")
+        return environment.from_string(text).render(nobody)
+
+    return {
+        "alerts/rules/services.yml": render("rules.yml.jinja"),
+        "alerts/tests/services.yml": render("tests.yml.jinja"),
+    }
+
+
 def main() -> None:
-    """Bring each example up to date; owned files stay as they are."""
+    """Bring rules and examples up to date; an example's owned files stay as they are."""
+    for name, text in of_all_services().items():
+        (template.root() / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{name} is up to date\n")
     for example in sorted((template.root() / "examples").iterdir()):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / example.name
