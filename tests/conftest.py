@@ -11,6 +11,7 @@ import pytest
 from copier import run_copy
 
 from tests.support import ROOT, Collector, Service, free_port
+from tools import build
 
 collect_ignore = ["inside"]  # run inside a generated service, by test_inside.py
 
@@ -106,3 +107,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     yield run
     for service in started:
         service.kill()
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The promtool binary; in CI a missing one is a failure."""
+    found = build.find("promtool")
+    if found is None:
+        message = "promtool is missing: run make promtool"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -26,6 +27,7 @@ from baseline.services import free_port
 __all__ = ["ROOT", "Collector", "Service", "free_port", "wait_for"]
 
 ROOT = Path(__file__).parent.parent
+CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").read_text())
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:

@@ -18,9 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from websockets.sync.client import connect
 
 from tests.conftest import Render
-from tests.support import ROOT, Collector, Service, free_port, wait_for
+from tests.support import CONTRACT, Collector, Service, free_port, wait_for
 
-CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").read_text())
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 # A service with routes that show every part of the contract.

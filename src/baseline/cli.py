@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 import httpx
 from rich.console import Console
 
-from baseline import demo, stack, trace
+from baseline import demo, drills, stack, trace
+from baseline.drill import ALERTS, OUTAGE
+from baseline.faults import Target
 from baseline.services import ServiceError
 from baseline.stack import StackError
 from baseline.template import TemplateMissingError
@@ -17,6 +20,15 @@ examples:
   baseline demo --keep    the same, and leave them running to look around
   baseline up --examples  the local stack with two services and traffic
   baseline trace          one request: its trace, its log lines, its exemplar
+  baseline drill          break the examples, and follow three alerts until they have cleared
+"""
+
+DRILLS = """\
+examples:
+  baseline drill                              the three alerts, on three services at once
+  baseline drill service_unavailable          one of them
+  baseline drill error_rate_above_1_percent \\
+      --service items --url http://127.0.0.1:8000 --errors /test/fail
 """
 
 
@@ -59,7 +71,56 @@ def parser() -> argparse.ArgumentParser:
         description="Send one order through the examples, wait until its trace and its log lines "
         "are stored and an exemplar leads to a trace, and print the links. Needs `up --examples`.",
     )
+    drill = commands.add_parser(
+        "drill",
+        help="break a service and follow its alert until it has cleared",
+        description="Break the examples on the running stack: errors, slowness, a stopped "
+        "container. Wait until Prometheus fires, Alertmanager holds the alert and its receiver "
+        "is told; check routing and inhibition, follow each link of the alert; repair, and wait "
+        "until it has cleared. Exit status 1 names the step that was missed. Needs `up "
+        "--examples`.",
+        epilog=DRILLS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    drill.add_argument(
+        "alert", nargs="?", choices=ALERTS, metavar="ALERT", help=f"one of {', '.join(ALERTS)}"
+    )
+    drill.add_argument(
+        "--speed", type=_speed, default=drills.SPEED, metavar="N",
+        help="divide every duration of rules and routes by N (%(default)s); 1 is real time",
+    )  # fmt: skip
+    own = drill.add_argument_group("a service of your own, which the stack scrapes")
+    own.add_argument("--service", help="its name, as its metrics have it")
+    own.add_argument("--url", help="where it answers, for example http://127.0.0.1:8000")
+    own.add_argument("--errors", default="", metavar="PATH", help="a route that answers 5xx")
+    own.add_argument("--delays", default="", metavar="PATH", help="a route that takes over 1 s")
+    own.add_argument("--container", default="", help="its container, to stop and start")
     return top
+
+
+def _speed(text: str) -> int:
+    speed = int(text) if text.isdecimal() else 0
+    if not 1 <= speed <= 10:
+        raise argparse.ArgumentTypeError("use a whole number from 1 to 10: scrapes come every 5 s")
+    return speed
+
+
+def targets(options: argparse.Namespace) -> Mapping[str, Target]:
+    """Return which alerts are drilled on which service; raises StackError for what is lacking."""
+    if options.service is None:
+        return {options.alert: drills.EXAMPLES[options.alert]} if options.alert else drills.EXAMPLES
+    lacking = {ALERTS[0]: "errors", ALERTS[1]: "delays", OUTAGE: "container"}
+    if options.alert is None:
+        raise StackError(f"name the alert to drill on {options.service}: {', '.join(ALERTS)}")
+    for needed in ("url", lacking[options.alert]):
+        if not getattr(options, needed):
+            raise StackError(f"{options.alert} of {options.service} needs --{needed}")
+    return {
+        options.alert: Target(
+            options.service, options.url.rstrip("/"), options.container, options.errors,
+            options.delays,
+        )
+    }  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,6 +135,8 @@ def run(options: argparse.Namespace) -> int:
             return stack.down(everything=options.volumes)
         case "status":
             return stack.show(console)
+        case "drill":
+            return drills.run(console, targets(options), options.speed)
         case _:
             return trace.follow(console)
 

@@ -13,6 +13,10 @@ REQUESTS_PER_SECOND: Final = 10
 LONGEST_SECONDS: Final = 30.0
 
 
+class ContainerError(Exception):
+    """Docker did not stop or start a container; the text has its reason."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A service that may be broken: where it answers, and how it is made to fail."""
@@ -39,12 +43,12 @@ async def requests(url: str) -> AsyncIterator[None]:
 
 
 async def stop(container: str) -> None:
-    """Stop a container; raises OSError or RuntimeError with Docker's reason."""
+    """Stop a container; raises ContainerError."""
     await _docker("stop", container)
 
 
 async def start(container: str) -> None:
-    """Start a stopped container again; raises as `stop` does."""
+    """Start a stopped container again; raises ContainerError."""
     await _docker("start", container)
 
 
@@ -67,4 +71,4 @@ async def _docker(command: str, container: str) -> None:
     )  # fmt: skip
     _, said = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"docker {command} {container}: {said.decode().strip()}")
+        raise ContainerError(f"docker {command} {container}: {said.decode().strip()}")

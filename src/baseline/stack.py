@@ -5,7 +5,7 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from baseline import template
+from baseline import targets, template
 
 UP_SECONDS: Final = 120.0
-STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
-TARGETS: Final = STATE / "observability-baseline/targets"
 
 
 class StackError(Exception):
@@ -68,8 +66,13 @@ def url(component: Component, path: str) -> str:
 
 def is_ready(component: Component) -> bool:
     """Say whether a component answers that it is ready."""
+    return answers(url(component, component.ready))
+
+
+def answers(address: str) -> bool:
+    """Say whether something answers 200 there."""
     try:
-        return httpx.get(url(component, component.ready), timeout=2).status_code == 200
+        return httpx.get(address, timeout=2).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -77,20 +80,13 @@ def is_ready(component: Component) -> bool:
 def up(console: Console, examples: bool) -> int:
     """Start everything, wait until it is ready, and say where it is; returns the exit status."""
     _check_docker()
-    TARGETS.mkdir(parents=True, exist_ok=True)
+    targets.prepare()
     absent = _absent_images(console)
     names = [name for name in _services(examples) if name not in absent]
     start = time.monotonic()
     with console.status("Starting the stack ...") as status:
         _compose(["up", "--detach", *(["--build"] if examples else []), *names])
-        waiting = [component for component in COMPONENTS if component.name in names]
-        while waiting and time.monotonic() < start + UP_SECONDS:
-            status.update(f"Waiting for {', '.join(component.name for component in waiting)} ...")
-            waiting = [component for component in waiting if not is_ready(component)]
-            time.sleep(0.2)
-    if waiting:
-        name = waiting[0].name
-        raise StackError(f"{name} is not ready: docker compose logs {name} says why")
+        _wait_for(names, lambda rest: status.update(f"Waiting for {', '.join(rest)} ..."))
     console.print(f"Ready after {time.monotonic() - start:.0f} s.")
     show(console)
     console.print(
@@ -99,6 +95,25 @@ def up(console: Console, examples: bool) -> int:
         "Next: make up PROFILE=examples adds two services and traffic to them."
     )  # fmt: skip
     return 0
+
+
+def restart(names: Sequence[str], variables: Mapping[str, str]) -> None:
+    """Start components again with other variables for compose.yaml, and wait for them."""
+    _compose(["up", "--detach", "--no-deps", *names], variables)
+    _wait_for(names, lambda _: None)
+
+
+def _wait_for(names: Sequence[str], say: Callable[[Sequence[str]], None]) -> None:
+    """Wait until each of these components is ready; raises StackError when one is not in time."""
+    end = time.monotonic() + UP_SECONDS
+    waiting = [component for component in COMPONENTS if component.name in names]
+    while waiting and time.monotonic() < end:
+        say([component.name for component in waiting])
+        waiting = [component for component in waiting if not is_ready(component)]
+        time.sleep(0.2)
+    if waiting:
+        name = waiting[0].name
+        raise StackError(f"{name} is not ready: docker compose logs {name} says why")
 
 
 def down(everything: bool) -> int:
@@ -158,11 +173,11 @@ def _check_docker() -> None:
         raise StackError("docker compose is needed (version 2.20 or newer): install its plugin")
 
 
-def _compose(arguments: Sequence[str]) -> str:
+def _compose(arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
     """Run docker compose and return what it prints; raises StackError with its last line."""
     done = subprocess.run(
         ["docker", "compose", *arguments], cwd=template.root(), check=False,
-        env={**os.environ, **environment()}, capture_output=True, text=True,
+        env={**os.environ, **environment(), **(variables or {})}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
@@ -174,7 +189,7 @@ def _compose(arguments: Sequence[str]) -> str:
 def environment() -> Mapping[str, str]:
     """Return what compose.yaml cannot know: who may read Docker's socket, and the targets."""
     socket = Path(os.environ.get("DOCKER_SOCKET", "/var/run/docker.sock"))
-    found = {"BASELINE_TARGETS": str(TARGETS)}
+    found = {"BASELINE_TARGETS": str(targets.TARGETS)}
     if socket.exists() and stat.S_ISSOCK(socket.stat().st_mode):
         found["DOCKER_GROUP"] = str(socket.stat().st_gid)
     if not succeeds("docker", "buildx", "version"):

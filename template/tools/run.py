@@ -72,6 +72,7 @@ def announcement(port: int, environment: str | None) -> dict[str, object]:
     return {
         "targets": [f"host.docker.internal:{port}"],
         "labels": {
+            "__process_id__": str(os.getpid()),  # `make up` removes the file of an ended process
             "instance": f"{IDENTITY['service_name']} on this machine",
             "service_name": IDENTITY["service_name"],
             "deployment_environment_name": environment or "development",

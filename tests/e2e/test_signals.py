@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from baseline import stack, trace
+from baseline.targets import TARGETS
 from tests.conftest import Render
 from tests.e2e.support import compose, eventually, prometheus, report, run, value
 from tests.support import ROOT, free_port
@@ -155,5 +156,5 @@ def test_new_service_on_the_host_joins(third: Path) -> None:
     finally:
         subprocess.run(["pkill", "-TERM", "-P", str(service.pid)], check=True)
         service.wait(20)
-    assert not (stack.TARGETS / "third.json").exists()
+    assert not (TARGETS / "third.json").exists()
     report("a service under make run is scraped", "yes")

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from app.api import orders
+from app.api import faults, orders
 from app.api.payments import Payments
 from app.observability import TELEMETRY_OFF, install
 from app.settings import Settings, load_settings
@@ -13,6 +13,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     app = FastAPI(title=settings.identity.service_name, telemetry=TELEMETRY_OFF)
     app.include_router(orders.router)
+    app.include_router(faults.router)
     observability = install(app, settings)
     payments = Payments(observability.http, str(settings.payments_url).rstrip("/"))
     observability.readiness.add("payments", payments.check)

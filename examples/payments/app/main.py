@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from app.api import payments
+from app.api import faults, payments
 from app.observability import TELEMETRY_OFF, install
 from app.settings import Settings, load_settings
 
@@ -12,5 +12,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     app = FastAPI(title=settings.identity.service_name, telemetry=TELEMETRY_OFF)
     app.include_router(payments.router)
+    app.include_router(faults.router)
     install(app, settings)
     return app
