@@ -64,6 +64,7 @@ class Drill:
         name, service = self.alert, self.target.service
         if await self.monitor.firing(name, service):
             raise DrillError("it is active already: wait until it has cleared")
+        started = time.time()
         async with AsyncExitStack() as broken:
             began = await self._break(broken)
             await self._step("pending", began, lambda: self.monitor.firing(name, service))
@@ -73,7 +74,7 @@ class Drill:
             self._check_route(alert, held, sent)
             if name == OUTAGE and self.target.errors:
                 await self._check_inhibition(held, began)
-            found = await self._step("links", began, lambda: self._links(alert))
+            found = await self._step("links", began, lambda: self._links(alert, started))
             self.progress.notes += [
                 f"runbook    {found.runbook}", f"dashboard  {found.dashboard}",
                 f"trace      {found.trace}", f"log lines  {found.lines} of that trace in Loki",
@@ -107,8 +108,8 @@ class Drill:
     async def _sent(self, status: str, since: float) -> dict[str, Any] | None:
         return await self.monitor.sent(self.alert, self.target.service, status, _iso(since))
 
-    async def _links(self, alert: dict[str, Any]) -> links.Evidence | None:
-        return await links.follow(self.monitor, alert, self._is_culprit, time.time() - 3600)
+    async def _links(self, alert: dict[str, Any], since: float) -> links.Evidence | None:
+        return await links.follow(self.monitor, alert, self._is_culprit, since)
 
     async def _cleared(self) -> bool:
         return await self.monitor.firing(self.alert, self.target.service) is None

@@ -40,7 +40,7 @@ def run(console: Console, targets: Mapping[str, Target], speed: int) -> int:
     with _at_speed(console, speed), Live(get_renderable=lambda: _table(progress), console=console):
         failed = asyncio.run(_drills(targets, speed, progress))
     for one in progress:
-        console.print(f"[bold]{one.alert}[/] of {one.service}")
+        console.print(f"\n[bold]{one.alert}[/] of {one.service}")
         for note in one.notes:
             console.print(f"  {note}", soft_wrap=True)
     for reason in failed:
@@ -91,8 +91,9 @@ def _check(targets: Iterable[Target]) -> None:
 
 
 def _table(progress: list[Progress]) -> Table:
-    table = Table(box=None, title="Seconds since the fault; cleared: since the repair")
-    table.add_column("alert", no_wrap=True)
+    title = "Seconds since the fault, and to cleared since the repair"
+    table = Table(box=None, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("alert", no_wrap=True, width=31)
     for step in STEPS:
         table.add_column(step, justify="right", min_width=7)
     for one in progress:

@@ -1,0 +1,24 @@
+"""`make drill` on the running stack: three alerts fire, route, inhibit and resolve."""
+
+import re
+import time
+
+from tests.e2e.support import report, run
+
+
+def test_drill() -> None:
+    """It ends with status 0 within ten minutes, and says how long each step took."""
+    start = time.monotonic()
+    said = run("env", "COLUMNS=120", "make", "drill", seconds=900)
+    assert time.monotonic() - start < 600
+    for alert, *seconds in re.findall(
+        r"^ *(\w+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) *$", said, flags=re.MULTILINE
+    ):
+        _, firing, _, sent, _, cleared = seconds
+        report(
+            f"{alert}: fires, is sent, clears after its repair",
+            f"{firing} s, {sent} s, {cleared} s",
+        )
+    assert said.count("done") == 3
+    assert "inhibited  error_rate_above_1_percent, never sent" in said
+    report("make drill, all in all", f"{time.monotonic() - start:.0f} s")
