@@ -181,7 +181,7 @@ def _compose(arguments: Sequence[str], variables: Mapping[str, str] | None = Non
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise StackError(f"docker compose {arguments[0]} failed: {said[-1]}")
+        raise StackError(f"docker compose failed: {said[-1]}")
     return done.stdout
 
 

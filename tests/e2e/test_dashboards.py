@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from baseline import trace
-from tests.e2e.support import grafana_runs, prometheus, report
+from tests.e2e.support import eventually, grafana_runs, lines, prometheus, report
 from tests.support import ROOT
 
 FOLDER = ROOT / "grafana/dashboards"
@@ -55,12 +54,7 @@ def test_promql_returns_data(dashboard: str, panel: str, expression: str) -> Non
 @pytest.mark.parametrize(("dashboard", "panel", "expression"), list(queries("loki")))
 def test_logql_returns_lines(dashboard: str, panel: str, expression: str) -> None:
     """So with log panels."""
-    now = time.time_ns()
-    answer = httpx.get(
-        f"{trace.address('loki')}/loki/api/v1/query_range",
-        params={"query": filled(expression), "start": now - 600 * 10**9, "end": now},
-    )
-    assert answer.json()["data"]["result"], (dashboard, panel)
+    assert lines(filled(expression)), (dashboard, panel)
 
 
 def test_variables_and_annotations_return_data() -> None:
@@ -72,7 +66,23 @@ def test_variables_and_annotations_return_data() -> None:
             assert found, variable["name"]
         for annotation in dashboard["annotations"].get("list", []):
             if annotation.get("expr"):
-                prometheus("query", query=filled(annotation["expr"]))
+                # Version changes are rare: the examples' start is one, within the last hour.
+                always = filled(annotation["expr"]).replace("offset 1m", "offset 1h")
+                assert prometheus("query", query=always)["result"], annotation["name"]
+
+
+def test_links_from_a_trace_return_data() -> None:
+    """What Grafana asks for when a span is clicked: the service's metrics, the trace's lines."""
+    provisioned = yaml.safe_load((ROOT / "grafana/provisioning/datasources/stack.yaml").read_text())
+    (jaeger,) = (one["jsonData"] for one in provisioned["datasources"] if one["uid"] == "jaeger")
+    tags = 'service_name="orders"'
+    for query in jaeger["tracesToMetrics"]["queries"]:
+        assert prometheus("query", query=query["query"].replace("$$__tags", tags))["result"]
+    placed = httpx.post("http://127.0.0.1:8001/orders", json={"item": "a", "amount_cents": 1})
+    trace_id = placed.headers["traceresponse"].split("-")[1]
+    asked = jaeger["tracesToLogsV2"]["query"]
+    query = asked.replace("$${__tags}", tags).replace("$${__trace.traceId}", trace_id)
+    assert eventually(lambda: lines(query))
 
 
 def test_figures_agree_with_the_traffic() -> None:
