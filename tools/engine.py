@@ -9,6 +9,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from baseline import stack
 from baseline.stack import has_image, succeeds
 from tools import build, images
 
@@ -103,7 +104,7 @@ def main() -> None:
     start()
     compose()
     component_images()
-    python_image("python:3.11-slim-bookworm")
+    python_image(f"python:{stack.variables()['PYTHON_VERSION']}")
 
 
 if __name__ == "__main__":
