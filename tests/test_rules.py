@@ -98,7 +98,7 @@ def test_an_alert_lacks_nothing(name: str, rule: dict[str, Any]) -> None:
     }  # fmt: skip
     assert rule["labels"]["severity"] in ("critical", "warning", "none")
     # The team is the target's own label, unless the alert is on the monitoring itself.
-    by_target = re.search(r"\bteam\b|scrape_samples|service:", rule["expr"])
+    by_target = re.search(r"\bteam\b|scrape_samples|service_ready|service:", rule["expr"])
     assert by_target or rule["labels"]["team"]
     assert "{{" not in annotations["summary"]
     assert "$value" in annotations["description"] or "query" in annotations["description"]
@@ -145,65 +145,66 @@ def test_faster_rules_are_valid(promtool: str, tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+# By file, and by the unit test that has to notice.
 MUTATIONS = {
-    "services.yml": [
-        ("> 0.01\n", "> 0.02\n"),
-        (">= 100\n", ">= 0\n"),
-        (">= 5\n", ">= 500\n"),
-        ("< 100\n", "< 0\n"),
-        ('=~"5.."', '=~"4..|5.."'),
-        ("for: 2m", "for: 0m"),
-        ("for: 5m\n        keep", "for: 0m\n        keep"),
-        ("for: 1m", "for: 0m"),
-        ("keep_firing_for: 5m", "keep_firing_for: 30m"),
-        ("histogram_quantile(0.99", "histogram_quantile(0.999"),
-        ("> 1\n", "> 3\n"),
-        (",http_route!~\"/(healthz|ready|metrics)\"", ""),
-        ("team) (up", "team) (0 * up"),
-        ("== 0", "== -1"),
-        ("[1h]))\n            unless", "[10m]))\n            unless"),
-        ("humanizePercentage", "humanize"),
-        ("1800", "3600"),
-        ("}}/service_unavailable", "}}/elsewhere"),
-    ],
-    "objectives.yml": [
-        ("ratio_increase5m > 14.4", "ratio_increase5m > -1"),
-        ("increase1h > 14.4", "increase1h > 13"),
-        ("> 6\n", "> 5.8\n"),
-        ("> 1\n", "> 0.8\n"),
-        ("for: 15m", "for: 0m"),
-        ("increase1h >= 10", "increase1h >= 8"),
-        ("for: 2m", "for: 0m"),
-        ("(1 - service:availability_objective:ratio)", "0.001"),
-    ],
-    "signals.yml": [
-        ("min by", "max by"),
-        (">= 1000", ">= 900"),
-        ('span_kind="SPAN_KIND_SERVER"', ""),
-        ("> 0.8", "> 0.79"),
-        ("(scrape_sample_limit > 0)", "scrape_sample_limit"),
-        ('error_type!=""', 'error_type=~".*"'),
-        ("for: 10m", "for: 0m"),
-        ("== 1)\n          unless", "== 0)\n          unless"),
-    ],
-    "pipeline.yml": [
-        ("> 0.8", "> 0.79"),
-        ("offset 5m", "offset 50m"),
-        ("* 0\n", "* 1\n"),
-        ("or absent(", "and absent("),
-        ("discovered < 1", "discovered < 0"),
-        ("for: 5m\n        keep", "for: 0m\n        keep"),
-        ("for: 2m\n        keep", "for: 0m\n        keep"),
-    ],
+    "services.yml": {
+        "1.1 %": [("> 0.01\n", "> 0.02\n"), ("humanizePercentage", "humanize"), ("1800", "3600"),
+                  ("keep_firing_for: 5m", "keep_firing_for: 30m")],
+        "four failures": [(">= 100\n", ">= 0\n")],
+        "one request a minute, all failing": [(">= 5\n", ">= 500\n"), ("< 100\n", "< 0\n")],
+        "4xx": [('=~"5.."', '=~"4..|5.."')],
+        "pending until": [("for: 2m", "for: 0m")],
+        "0.9 % of slow": [
+            ("for: 5m\n        keep", "for: 0m\n        keep"), ("> 1\n", "> 3\n"),
+            ("histogram_quantile(0.99", "histogram_quantile(0.999"),
+        ],
+        "one failed scrape": [("for: 1m", "for: 0m")],
+        "probes and scrapes": [(',http_route!~"/(healthz|ready|metrics)"', "")],
+        "a rollout": [("team) (up", "team) (0 * up")],
+        "all targets down": [("== 0", "== -1"), ("}}/service_unavailable", "}}/elsewhere")],
+        "targets that vanish": [("[1h]))\n            unless", "[10m]))\n            unless")],
+    },
+    "objectives.yml": {
+        "3 %": [("ratio_increase5m > 14.4", "ratio_increase5m > -1"), ("for: 2m", "for: 0m"),
+                ("increase1h > 14.4", "increase1h > 13")],
+        "0.59 %": [("> 6\n", "> 5.8\n")],
+        "0.09 %": [("> 1\n", "> 0.8\n"), ("for: 15m", "for: 0m")],
+        "nine failures": [("increase1h >= 10", "increase1h >= 8")],
+        "a looser objective": [("(1 - service:availability_objective:ratio)", "0.001")],
+    },
+    "signals.yml": {
+        "a deployment": [('service_ready{service_name!=""}', "min by (team) (service_ready)")],
+        "a thousand requests": [(">= 1000", ">= 900"), ('span_kind="SPAN_KIND_SERVER"', ""),
+                                ("for: 10m", "for: 0m")],
+        "80 %": [("> 0.8", "> 0.79"), ("(scrape_sample_limit > 0)", "scrape_sample_limit")],
+        "lost spans": [('error_type!=""', 'error_type=~".*"')],
+        "a target that is down": [("== 1)\n          unless", "== 0)\n          unless")],
+    },
+    "pipeline.yml": {
+        "a queue": [("> 0.8", "> 0.79"), ("for: 5m\n        keep", "for: 0m\n        keep")],
+        "a Prometheus or a collector": [
+            ("offset 5m == 1", "offset 5m"),
+            (" unless otelcol_exporter_send_failed_spans_total offset 5m)", ")"),
+        ],
+        "notifications that fail": [("[15m]", "[5m]")],
+        "no collector at all": [("or absent(", "and absent(")],
+        "no Alertmanager": [("discovered < 1", "discovered < 0")],
+        "all collectors": [("for: 2m\n        keep", "for: 0m\n        keep")],
+    },
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "right", "wrong"),
-    [(name, *pair) for name, pairs in MUTATIONS.items() for pair in pairs],
+    ("name", "noticed_by", "right", "wrong"),
+    [
+        (name, case, *pair)
+        for name, cases in MUTATIONS.items()
+        for case, pairs in cases.items()
+        for pair in pairs
+    ],
 )
 def test_a_broken_rule_fails(
-    promtool: str, tmp_path: Path, name: str, right: str, wrong: str
+    promtool: str, tmp_path: Path, name: str, noticed_by: str, right: str, wrong: str
 ) -> None:
     """Each threshold, guard, duration, grouping and link is held by a unit test."""
     shutil.copytree(ALERTS / "rules", tmp_path / "rules")
@@ -211,4 +212,8 @@ def test_a_broken_rule_fails(
     rules = (tmp_path / "rules" / name).read_text()
     assert right in rules
     (tmp_path / "rules" / name).write_text(rules.replace(right, wrong))
-    assert run(promtool, "test", "rules", name, folder=tmp_path / "tests").returncode != 0
+    tested = run(
+        promtool, "test", "rules", "--run", f"^{noticed_by}", name, folder=tmp_path / "tests"
+    )
+    assert tested.returncode != 0
+    assert f"name: {noticed_by}" in tested.stdout + tested.stderr

@@ -16,7 +16,6 @@ PACKAGES = {
     "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
     "prometheus": ("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
     "alertmanager": ("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
-    "amtool": ("alertmanager", "github.com/prometheus/alertmanager/cmd/amtool"),
     "otelcol-contrib": ("collector", "."),
     "jaeger": ("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
     "loki": ("loki", "github.com/grafana/loki/v3/cmd/loki"),

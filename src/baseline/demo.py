@@ -29,7 +29,7 @@ def run(console: Console, keep: bool) -> int:
     """
     examples = template.root() / "examples"
     with ExitStack() as stack:
-        stack.enter_context(_stopped_by_sigterm())
+        stack.enter_context(_interruptible())
         folder = stack.enter_context(_folder(keep))
         collector = stack.enter_context(receiver.running())
         _generate(console, examples, folder)
@@ -48,17 +48,27 @@ def run(console: Console, keep: bool) -> int:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM clean up as Ctrl-C does."""
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM clean up as Ctrl-C does, and let neither get lost.
+
+    Python ignores an interrupt that comes while a finalizer runs: it is raised in the end then.
+    """
+    interrupted = False
 
     def interrupt(_: int, __: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield
+        if interrupted:
+            raise KeyboardInterrupt
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -94,8 +94,8 @@ class Drill:
                 await self._wait("symptom", lambda: self.monitor.firing(ERRORS, target.service))
             self.progress.doing = f"stopping {target.container}"
             began = time.time()
+            broken.push_async_callback(faults.start, target.container)  # also when the stop fails
             await faults.stop(target.container)
-            broken.push_async_callback(faults.start, target.container)
         return began
 
     async def _firing(self) -> dict[str, Any] | None:

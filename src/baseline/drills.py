@@ -5,6 +5,7 @@ hour's work takes minutes.
 """
 
 import asyncio
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -62,7 +63,8 @@ async def _drills(targets: Mapping[str, Target], speed: int, progress: list[Prog
 def _at_speed(console: Console, speed: int) -> Iterator[None]:
     """Run the stack with faster rules and routes for a while."""
     folder = STATE / "observability-baseline/drill"
-    (folder / "rules").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "rules").mkdir(parents=True)
     alerts = template.root() / "alerts"
     for path in (alerts / "rules").glob("*.yml"):
         text = faster(path.read_text(encoding="utf-8"), speed)
