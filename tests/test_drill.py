@@ -35,7 +35,7 @@ class FakeMonitor(Monitor):
         super().__init__(httpx.AsyncClient(transport=pages))
         vars(self).update(
             asked=0, receiver="page", team="checkout", quiet=1, lines_found=["a line"],
-            results=[1], inhibited_by=["outage"], symptom_sent=False, labels=dict(LABELS),
+            results=[1], inhibited_by=["outage"], symptom_sent=False, labels=dict(LABELS), culprit="bad",
         )  # fmt: skip
         vars(self).update(changed)
 
@@ -74,7 +74,7 @@ class FakeMonitor(Monitor):
         ]
 
     async def spans(self, trace_id: str) -> Any:
-        assert trace_id == "bad"
+        assert trace_id == self.culprit
         return [{}]
 
     async def lines(self, trace_id: str) -> Any:
@@ -99,11 +99,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drill.faults, "_docker", docker)
 
 
-def run(monitor: FakeMonitor, alert: str = ERRORS) -> tuple[str, Progress]:
+def run(
+    monitor: FakeMonitor, alert: str = ERRORS, target: Target = NOWHERE
+) -> tuple[str, Progress]:
     """Drill one alert and return why it failed, and how far it came."""
     progress = Progress(alert, "orders")
     monitor.labels["alertname"] = alert
-    said = asyncio.run(Drill(alert, NOWHERE, 10, monitor, progress).run())
+    said = asyncio.run(Drill(alert, target, 10, monitor, progress).run())
     return said, progress
 
 
@@ -118,6 +120,16 @@ def test_every_step(alert: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("inhibited  error_rate_above_1_percent, never sent" in progress.notes) == (
         alert == OUTAGE
     )
+
+
+def test_an_outage_without_a_fault_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no symptom to hide, and the last request that went well leads to its trace."""
+    monkeypatch.setitem(ANNOTATIONS, "runbook_url", f"http://runbooks.test/{OUTAGE}")
+    monitor = FakeMonitor(culprit="good")
+    said, progress = run(monitor, OUTAGE, replace(NOWHERE, errors=""))
+    assert said == ""
+    assert not any("inhibited" in note for note in progress.notes)
+    assert any("/trace/good" in note for note in progress.notes)
 
 
 @pytest.mark.parametrize(
