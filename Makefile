@@ -11,7 +11,7 @@ help: ## Show the targets
 demo: .venv/ready ## Generate two services, run them and show one trace across both
 	@.venv/bin/baseline demo
 
-up: .venv/ready ## Start the local stack with docker compose (PROFILE=examples adds two services and traffic)
+up: .venv/ready ## Start the local stack with docker compose (PROFILE=examples adds three services and traffic)
 	@.venv/bin/baseline up $(if $(filter examples,$(PROFILE)),--examples)
 
 down: .venv/ready ## Stop the local stack; its data stays

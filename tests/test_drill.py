@@ -1,12 +1,16 @@
 """The drill names the step that was missed, follows links, and refuses what it cannot do."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
 from baseline import cli, drill, drills, links, stack
 from baseline.drill import ERRORS, LATENCY, OUTAGE, Drill, Progress
@@ -35,7 +39,8 @@ class FakeMonitor(Monitor):
         super().__init__(httpx.AsyncClient(transport=pages))
         vars(self).update(
             asked=0, receiver="page", team="checkout", quiet=1, lines_found=["a line"],
-            results=[1], inhibited_by=["outage"], symptom_sent=False, labels=dict(LABELS), culprit="bad",
+            results=[1], inhibited_by=["outage"], symptom_sent=False, labels=dict(LABELS),
+            culprit="bad",
         )  # fmt: skip
         vars(self).update(changed)
 
@@ -96,6 +101,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     async def docker(command: str, container: str) -> None:
         assert container == "none"
 
+    async def check(url: str, *, is_slow: bool) -> str:
+        return "" if url.startswith(NOWHERE.url) else "no fault route"
+
+    monkeypatch.setattr(drill.faults, "check", check)
+
     monkeypatch.setattr(drill.faults, "_docker", docker)
 
 
@@ -137,6 +147,11 @@ def test_an_outage_without_a_fault_route(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ({"quiet": 0}, ERRORS, "active already"),
         ({"quiet": 10**6}, ERRORS, "pending: not within 270 s"),
+        (
+            {"labels": {"alertname": ERRORS, "severity": "critical"}},
+            ERRORS,
+            "('page', '') should be",
+        ),
         ({"receiver": "ticket"}, ERRORS, "routing: ('ticket', 'checkout') was told"),
         ({"team": ""}, ERRORS, "routing: ('page', '') was told"),
         ({"results": []}, ERRORS, "the query of query_url has no result"),
@@ -151,7 +166,7 @@ def test_a_missed_step_is_named(
     """And ends the drill."""
     monkeypatch.setitem(ANNOTATIONS, "runbook_url", f"http://runbooks.test/{alert}")
     said, progress = run(FakeMonitor(**changed), alert)
-    assert said.startswith(f"{alert} of orders: ")
+    assert said.startswith(f"{alert} of orders, ")
     assert reason in said
     assert progress.doing == "failed"
 
@@ -177,12 +192,17 @@ def test_a_dead_link_is_named(link: str, url: str, reason: str) -> None:
     ("arguments", "reason"),
     [
         (["drill", "no_such_alert"], "invalid choice: 'no_such_alert'"),
-        (["drill", "--speed", "0"], "use a whole number from 1 to 10"),
-        (["drill", "--speed", "fast"], "use a whole number from 1 to 10"),
+        (["drill", "--speed", "0"], "use a whole number from 1 to 5"),
+        (["drill", "--speed", "fast"], "use a whole number from 1 to 5"),
         (["drill", "--service", "items"], "name the alert to drill on items"),
         (["drill", ERRORS, "--service", "items"], "needs --url"),
         (["drill", ERRORS, "--service", "items", "--url", "http://x"], "needs --errors"),
         (["drill", OUTAGE, "--service", "items", "--url", "http://x"], "needs --container"),
+        (["drill", ERRORS, "--url", "http://x"], "--url is of a service of your own"),
+        (
+            ["drill", ERRORS, "--service", "a", "--url", "http://x", "--errors", "x"],
+            "begin it with /",
+        ),
         (["drill"], "is not up: make up PROFILE=examples"),
     ],
 )
@@ -196,6 +216,60 @@ def test_what_cannot_be_drilled_is_said(
         status = int(ended.code or 0)
     assert status
     assert reason in capsys.readouterr().err
+
+
+def test_what_is_no_fault_route_is_said() -> None:
+    """Before anything is waited for."""
+    said, _ = run(FakeMonitor(), ERRORS, replace(NOWHERE, url="http://elsewhere"))
+    assert said.endswith("no fault route")
+
+
+def test_rules_are_restored_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The stack runs the committed rules again after a drill that ended badly."""
+    calls: list[Mapping[str, str]] = []
+    monkeypatch.setattr(drills, "STATE", tmp_path)
+    monkeypatch.setattr(stack, "restart", lambda names, variables: calls.append(variables))
+    monkeypatch.setattr(stack, "is_ready", lambda component: True)
+    monkeypatch.setattr(stack, "answers", lambda address: True)
+
+    async def broken(*_: object) -> list[str]:
+        assert "[1m]" in (Path(calls[-1]["BASELINE_RULES"]) / "services.yml").read_text()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(drills, "_drills", broken)
+    with pytest.raises(KeyboardInterrupt):
+        drills.run(Console(quiet=True), {ERRORS: NOWHERE}, 5)
+    assert calls[1:] == [{}]
+
+
+def test_a_container_is_started_after_its_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the drill is interrupted while it still stops."""
+    happened: list[str] = []
+    instant = asyncio.sleep
+
+    async def docker(command: str, container: str) -> None:
+        happened.append(f"{command} begins")
+        for _ in range(20):
+            await instant(0)
+        happened.append(f"{command} ends")
+
+    async def interrupted() -> None:
+        monkeypatch.setattr(drill.faults, "_docker", docker)
+        task = asyncio.ensure_future(stop())
+        for _ in range(5):
+            await instant(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def stop() -> None:
+        async with drill.faults.stopped("a"):
+            raise AssertionError
+
+    asyncio.run(interrupted())
+    assert happened == ["stop begins", "stop ends", "start begins", "start ends"]
 
 
 def test_a_service_of_ones_own() -> None:

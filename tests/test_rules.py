@@ -158,6 +158,11 @@ MUTATIONS = {
             ("for: 5m\n        keep", "for: 0m\n        keep"), ("> 1\n", "> 3\n"),
             ("histogram_quantile(0.99", "histogram_quantile(0.999"),
         ],
+        "one bad replica": [
+            ("sum by (service_name, deployment_environment_name, team) (\n            inc",
+             "max by (service_name, deployment_environment_name, team) (\n            inc"),
+        ],
+        "an instance of the team": [("(up{service_name!=\"\"}) > 0", "(up{service_name!=\"\"}) > 9")],
         "one failed scrape": [("for: 1m", "for: 0m")],
         "probes and scrapes": [(',http_route!~"/(healthz|ready|metrics)"', "")],
         "a rollout": [("team) (up", "team) (0 * up")],
@@ -174,6 +179,7 @@ MUTATIONS = {
     },
     "signals.yml": {
         "a deployment": [('service_ready{service_name!=""}', "min by (team) (service_ready)")],
+        "a counter of spans": [(") > 0\n        for: 10m", ") > -1\n        for: 10m")],
         "a thousand requests": [(">= 1000", ">= 900"), ('span_kind="SPAN_KIND_SERVER"', ""),
                                 ("for: 10m", "for: 0m")],
         "80 %": [("> 0.8", "> 0.79"), ("(scrape_sample_limit > 0)", "scrape_sample_limit")],

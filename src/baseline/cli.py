@@ -18,7 +18,7 @@ EXAMPLES = """\
 examples:
   baseline demo           generate orders and payments, run them, show one trace across both
   baseline demo --keep    the same, and leave them running to look around
-  baseline up --examples  the local stack with two services and traffic
+  baseline up --examples  the local stack with three services and traffic
   baseline trace          one request: its trace, its log lines, its exemplar
   baseline drill          break the examples, and follow three alerts until they have cleared
 """
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         "docker compose, and wait until each says that it is ready.",
     )
     started.add_argument(
-        "--examples", action="store_true", help="with orders, payments and traffic to them"
+        "--examples", action="store_true", help="with three services and traffic to them"
     )
     stopped = commands.add_parser(
         "down", help="stop the local stack", description="Stop the stack; its data stays."
@@ -100,14 +100,17 @@ def parser() -> argparse.ArgumentParser:
 
 def _speed(text: str) -> int:
     speed = int(text) if text.isdecimal() else 0
-    if not 1 <= speed <= 10:
-        raise argparse.ArgumentTypeError("use a whole number from 1 to 10: scrapes come every 5 s")
+    if not 1 <= speed <= 5:
+        raise argparse.ArgumentTypeError("use a whole number from 1 to 5: scrapes come every 5 s")
     return speed
 
 
 def targets(options: argparse.Namespace) -> Mapping[str, Target]:
     """Return which alerts are drilled on which service; raises StackError for what is lacking."""
+    own = ("url", "errors", "delays", "container")
     if options.service is None:
+        if given := [name for name in own if getattr(options, name)]:
+            raise StackError(f"--{given[0]} is of a service of your own: name it with --service")
         return {options.alert: drills.EXAMPLES[options.alert]} if options.alert else drills.EXAMPLES
     lacking = {ALERTS[0]: "errors", ALERTS[1]: "delays", OUTAGE: "container"}
     if options.alert is None:
@@ -115,6 +118,9 @@ def targets(options: argparse.Namespace) -> Mapping[str, Target]:
     for needed in ("url", lacking[options.alert]):
         if not getattr(options, needed):
             raise StackError(f"{options.alert} of {options.service} needs --{needed}")
+    for name in ("errors", "delays"):
+        if getattr(options, name) and not getattr(options, name).startswith("/"):
+            raise StackError(f"--{name} is a path: begin it with /")
     return {
         options.alert: Target(
             options.service, options.url.rstrip("/"), options.container, options.errors,

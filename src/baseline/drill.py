@@ -5,13 +5,12 @@ Each step has a time limit; the first that is missed ends the drill.
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-
-import httpx
 
 from baseline import faults, links
 from baseline.faults import Target
@@ -22,7 +21,7 @@ ERRORS, LATENCY, OUTAGE = ALERTS = (
     "error_rate_above_1_percent", "p99_latency_above_1_second", "service_unavailable",
 )  # fmt: skip
 DEVELOPMENT: Final = ("development", "test", "staging")
-STEPS: Final = ("pending", "firing", "held", "sent", "links", "cleared")
+STEPS: Final = ("pending", "firing", "held", "sent", "links", "cleared", "resolved")
 
 
 class DrillError(Exception):
@@ -35,7 +34,7 @@ class Progress:
 
     alert: str
     service: str
-    doing: str = "waiting"
+    doing: str = "starting"
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -54,9 +53,11 @@ class Drill:
         """Break, follow, repair, wait; returns which step was missed and why, or an empty text."""
         try:
             await self._follow()
-        except (DrillError, DeadLinkError, faults.ContainerError, httpx.HTTPError) as error:
-            self.progress.doing = "failed"
-            return f"{self.alert} of {self.target.service}: {error}"
+        except Exception as error:  # the other drills go on
+            known = isinstance(error, (DrillError, DeadLinkError, faults.ContainerError))
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            step, self.progress.doing = self.progress.doing, "failed"
+            return f"{self.alert} of {self.target.service}, {step}: {reason}"
         self.progress.doing = "done"
         return ""
 
@@ -82,21 +83,22 @@ class Drill:
             ]  # fmt: skip
         repaired = time.time()
         await self._step("cleared", repaired, self._cleared)
-        await self._wait("resolved", lambda: self._sent("resolved", repaired))
+        await self._step("resolved", repaired, lambda: self._sent("resolved", repaired))
 
     async def _break(self, broken: AsyncExitStack) -> float:
         """Make the service fail until `broken` is closed; returns the moment at which it did."""
         target = self.target
         began = time.time()
         if path := self._path():
+            if reason := await faults.check(target.url + path, is_slow=self.alert == LATENCY):
+                raise DrillError(reason)
             await broken.enter_async_context(faults.requests(target.url + path))
         if self.alert == OUTAGE:
             if target.errors:  # a symptom first, for the outage to hide
                 await self._wait("symptom", lambda: self.monitor.firing(ERRORS, target.service))
-            self.progress.doing = f"stopping {target.container}"
+            self.progress.doing = "stopping"
             began = time.time()
-            broken.push_async_callback(faults.start, target.container)  # also when the stop fails
-            await faults.stop(target.container)
+            await broken.enter_async_context(faults.stopped(target.container))
         return began
 
     def _path(self) -> str:
@@ -129,14 +131,15 @@ class Drill:
         self, alert: dict[str, Any], held: dict[str, Any], sent: dict[str, Any]
     ) -> None:
         """Compare who was told with who should be: by environment, severity and team."""
-        labels = alert["labels"]
+        labels = defaultdict(str, alert["labels"])
         urgent = "page" if labels["severity"] == "critical" else "ticket"
         environment = labels["deployment_environment_name"]
         wanted = ("development" if environment in DEVELOPMENT else urgent, labels["team"])
         asked = [receiver["name"] for receiver in held["receivers"]]
         told = (sent["receiver"], sent["team"])
+        self.progress.doing = "routing"
         if told != wanted or asked != [wanted[0]]:
-            raise DrillError(f"routing: {told} was told, by {asked}, and {wanted} should be")
+            raise DrillError(f"{told} was told, by {asked}, and {wanted} should be")
         self.progress.notes.append(f"routed to  {wanted[0]}, team {wanted[1]}")
 
     async def _check_inhibition(self, outage: dict[str, Any], began: float) -> None:
@@ -150,7 +153,7 @@ class Drill:
 
         await self._wait("inhibition", hidden)
         if await self.monitor.sent(ERRORS, service, "firing", _iso(began)):
-            raise DrillError(f"inhibition: {ERRORS} of {service} was sent during its outage")
+            raise DrillError(f"{ERRORS} of {service} was sent during its outage")
         self.progress.notes.append(f"inhibited  {ERRORS}, never sent")
 
     async def _step(self, name: str, since: float, look: Callable[[], Awaitable[Any]]) -> Any:
@@ -160,14 +163,14 @@ class Drill:
 
     async def _wait(self, name: str, look: Callable[[], Awaitable[Any]]) -> Any:
         """Return the first answer that is not empty; raises DrillError when it takes too long."""
-        self.progress.doing = f"waiting for: {name}"
+        self.progress.doing = name
         limit = 90 + 1800 / self.speed  # no duration of a rule or route for these is over 5 minutes
         end = time.monotonic() + limit
         while time.monotonic() < end:
             if found := await look():
                 return found
             await asyncio.sleep(0.5)
-        raise DrillError(f"{name}: not within {limit:.0f} s")
+        raise DrillError(f"not within {limit:.0f} s")
 
 
 def _iso(moment: float) -> str:

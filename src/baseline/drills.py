@@ -6,8 +6,10 @@ hour's work takes minutes.
 
 import asyncio
 import shutil
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import httpx
@@ -37,6 +39,8 @@ EXAMPLES: Final = {
 def run(console: Console, targets: Mapping[str, Target], speed: int) -> int:
     """Drill these alerts at the same time and print what happened; returns the exit status."""
     _check(targets.values())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     progress = [Progress(alert, target.service) for alert, target in targets.items()]
     with _at_speed(console, speed), Live(get_renderable=lambda: _table(progress), console=console):
         failed = asyncio.run(_drills(targets, speed, progress))
@@ -44,6 +48,7 @@ def run(console: Console, targets: Mapping[str, Target], speed: int) -> int:
         console.print(f"\n[bold]{one.alert}[/] of {one.service}")
         for note in one.notes:
             console.print(f"  {note}", soft_wrap=True)
+    console.print("\nThe failures were real: these services' error_budget alerts stay for hours.")
     for reason in failed:
         console.print(f"[red]failed:[/] {reason}", soft_wrap=True)
     return 1 if failed else 0
@@ -72,14 +77,22 @@ def _at_speed(console: Console, speed: int) -> Iterator[None]:
     routes = faster((alerts / "alertmanager.yml").read_text(encoding="utf-8"), speed)
     (folder / "alertmanager.yml").write_text(routes, encoding="utf-8")
     console.print(f"Rules and routes at {speed} times their speed.")
+    variables = {
+        "BASELINE_RULES": f"{folder}/rules",
+        "BASELINE_ROUTES": f"{folder}/alertmanager.yml",
+        # What was sent before is forgotten: a drill that failed would keep the next one silent.
+        "BASELINE_ALERTMANAGER_STORE": "/tmp/drill",  # noqa: S108  # in the container
+    }
     try:
-        stack.restart(
-            LOADED,
-            {"BASELINE_RULES": f"{folder}/rules", "BASELINE_ROUTES": f"{folder}/alertmanager.yml"},
-        )
+        stack.restart(LOADED, variables)
         yield
     finally:
-        stack.restart(LOADED, {})
+        console.print("Restoring rules and routes ...")
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            stack.restart(LOADED, {})
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _check(targets: Iterable[Target]) -> None:
@@ -92,12 +105,16 @@ def _check(targets: Iterable[Target]) -> None:
             raise StackError(f"{target.service} does not answer at {target.url}/healthz: start it")
 
 
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _table(progress: list[Progress]) -> Table:
-    title = "Seconds since the fault, and to cleared since the repair"
+    title = "Seconds since the fault; cleared and resolved: since the repair"
     table = Table(box=None, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("alert", no_wrap=True, width=31)
+    table.add_column("alert", no_wrap=True, min_width=26)
     for step in STEPS:
-        table.add_column(step, justify="right", min_width=7)
+        table.add_column(step, justify="right", min_width=len(step))
     for one in progress:
         done = [f"{one.seconds[step]:.0f}" if step in one.seconds else "" for step in STEPS]
         table.add_row(f"{one.alert}\n  [dim]{one.service}: {one.doing}[/]", *done)

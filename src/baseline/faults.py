@@ -42,14 +42,30 @@ async def requests(url: str) -> AsyncIterator[None]:
             await sending
 
 
-async def stop(container: str) -> None:
-    """Stop a container; raises ContainerError."""
-    await _docker("stop", container)
+@asynccontextmanager
+async def stopped(container: str) -> AsyncIterator[None]:
+    """Stop a container, and start it again in the end; raises ContainerError."""
+    stopping = asyncio.ensure_future(_docker("stop", container))
+    try:
+        await asyncio.shield(stopping)
+        yield
+    finally:
+        # A start while the stop still runs would do nothing.
+        await asyncio.wait([stopping])
+        await _docker("start", container)
 
 
-async def start(container: str) -> None:
-    """Start a stopped container again; raises ContainerError."""
-    await _docker("start", container)
+async def check(url: str, *, is_slow: bool) -> str:
+    """Ask a fault route once; returns why it is none, or an empty text."""
+    try:
+        async with httpx.AsyncClient(timeout=LONGEST_SECONDS) as client:
+            answer = await client.get(url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"{url}: {error or type(error).__name__}"
+    seconds = answer.elapsed.total_seconds()
+    if is_slow:
+        return "" if seconds > 1 else f"{url} answers after {seconds:.2f} s, not over 1 s"
+    return "" if answer.status_code >= 500 else f"{url} answers {answer.status_code}, not 5xx"
 
 
 async def _send(url: str) -> None:
@@ -68,6 +84,7 @@ async def _docker(command: str, container: str) -> None:
     process = await asyncio.create_subprocess_exec(
         "docker", command, container,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is not for it
     )  # fmt: skip
     _, said = await process.communicate()
     if process.returncode:

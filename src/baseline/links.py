@@ -39,8 +39,10 @@ async def follow(
     name, service = alert["labels"]["alertname"], alert["labels"]["service_name"]
     links = alert["annotations"]
     page = await monitor.client.get(links["runbook_url"])
-    if page.status_code != 200 or name not in page.text:
+    if page.status_code != 200:
         raise DeadLinkError(f"runbook_url {links['runbook_url']} answers {page.status_code}")
+    if name not in page.text:
+        raise DeadLinkError(f"runbook_url {links['runbook_url']} does not speak of {name}")
     expression = parse_qs(urlsplit(links["query_url"]).query)["g0.expr"][0]
     if not await monitor.query(expression):
         raise DeadLinkError(f"the query of query_url has no result: {expression}")
@@ -81,6 +83,6 @@ async def _dashboard(monitor: Monitor, url: str) -> None:
         variable = known.get(name.removeprefix("var-"))
         if variable is None:
             raise DeadLinkError(f"dashboard {uid!r} has no variable {name}: {url}")
-        label = re.fullmatch(r"label_values\(.+, (\w+)\)", variable["query"])
+        label = re.fullmatch(r"label_values\(.+, (\w+)\)", str(variable.get("query")))
         if label and value not in await monitor.label_values(label[1]):
             raise DeadLinkError(f"no series has {label[1]}={value!r}: {url}")

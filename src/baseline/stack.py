@@ -92,14 +92,14 @@ def up(console: Console, examples: bool) -> int:
     console.print(
         "Next: make trace follows one request, docker compose up in a service's folder or make run "
         "there joins it to the stack." if examples else
-        "Next: make up PROFILE=examples adds two services and traffic to them."
+        "Next: make up PROFILE=examples adds three services and traffic to them."
     )  # fmt: skip
     return 0
 
 
 def restart(names: Sequence[str], variables: Mapping[str, str]) -> None:
     """Start components again with other variables for compose.yaml, and wait for them."""
-    _compose(["up", "--detach", "--no-deps", *names], variables)
+    _compose(["up", "--detach", "--no-deps", "--force-recreate", *names], variables)
     _wait_for(names, lambda _: None)
 
 

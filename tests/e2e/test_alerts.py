@@ -107,6 +107,27 @@ def test_routing(labels: dict[str, str], receiver: str) -> None:
     assert [one["name"] for one in found["receivers"]] == [receiver]
 
 
+def test_the_team_is_told() -> None:
+    """The notification goes to the team of the alert, and to no team's when it has none."""
+    service = f"told-{uuid.uuid4().hex[:8]}"
+    post(
+        alert("a_test", service),
+        {"alertname": "another_test", "service_name": service, "severity": "critical"},
+    )
+
+    def told() -> set[tuple[str, str, str]]:
+        sent = httpx.get(f"{trace.address('webhook')}/notifications").json()
+        return {
+            (one["receiver"], one["team"], shown["labels"]["alertname"])
+            for one in sent
+            for shown in one["alerts"]
+            if shown["labels"].get("service_name") == service
+        }
+
+    wanted = {("page", "checkout", "a_test"), ("page", "", "another_test")}
+    eventually(lambda: told() == wanted, 50)  # group_wait is 30 s
+
+
 def test_the_watchdog_reaches_the_dead_mans_switch() -> None:
     """Again and again, and nobody else is told."""
     sent = httpx.get(f"{trace.address('webhook')}/notifications").json()
@@ -130,12 +151,12 @@ def test_an_outage_hides_its_own_symptoms_only() -> None:
         alert(symptoms[0], other),
         alert("spans_dropped", down),
     )
-    suppressed = eventually(
-        lambda: {
-            name for (name, _), one in held(down).items() if one["status"]["state"] == "suppressed"
-        }
-    )
-    assert suppressed == set(symptoms)
+
+    def hidden() -> bool:
+        states = {name: one["status"]["state"] for (name, _), one in held(down).items()}
+        return {name for name in states if states[name] == "suppressed"} == set(symptoms)
+
+    eventually(hidden)
     found = held(down)
     outage = found["service_unavailable", "production"]
     assert all(
