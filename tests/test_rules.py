@@ -161,7 +161,7 @@ MUTATIONS = {
             ("histogram_quantile(0.99", "histogram_quantile(0.999"),
         ],
         "one bad replica": [(f"sum {ADDED_UP}", f"max {ADDED_UP}")],
-        "an instance of the team": [("(up{service_name!=\"\"}) > 0", "(up{service_name!=\"\"}) > 9")],
+        "an instance of the team": [('!=""}) > 0\n          )', '!=""}) > 9\n          )')],
         "one failed scrape": [("for: 1m", "for: 0m")],
         "probes and scrapes": [(',http_route!~"/(healthz|ready|metrics)"', "")],
         "all targets down": [("== 0", "== -1"), ("}}/service_unavailable", "}}/elsewhere")],
