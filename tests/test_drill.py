@@ -282,5 +282,5 @@ def test_a_service_of_ones_own() -> None:
     )
     assert cli.targets(options) == {LATENCY: wanted}
     everything = cli.targets(cli.parser().parse_args(["drill"]))
-    assert everything == drills.EXAMPLES
+    assert everything == drills.examples()
     assert len({target.service for target in everything.values()}) == 3

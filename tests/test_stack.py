@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from baseline import cli, stack, targets, trace
+from baseline import cli, stack, targets
 from tests.support import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -84,7 +84,7 @@ def test_trace_without_examples(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says how to start them."""
-    monkeypatch.setattr(trace, "ORDERS", "http://127.0.0.1:9")
+    monkeypatch.setattr(stack, "example", lambda name: "http://127.0.0.1:9")
     assert fails("trace", capsys) == "baseline: the examples do not run: make up PROFILE=examples"
 
 

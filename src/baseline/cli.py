@@ -111,7 +111,8 @@ def targets(options: argparse.Namespace) -> Mapping[str, Target]:
     if options.service is None:
         if given := [name for name in own if getattr(options, name)]:
             raise StackError(f"--{given[0]} is of a service of your own: name it with --service")
-        return {options.alert: drills.EXAMPLES[options.alert]} if options.alert else drills.EXAMPLES
+        examples = drills.examples()
+        return {options.alert: examples[options.alert]} if options.alert else examples
     lacking = {ALERTS[0]: "errors", ALERTS[1]: "delays", OUTAGE: "container"}
     if options.alert is None:
         raise StackError(f"name the alert to drill on {options.service}: {', '.join(ALERTS)}")

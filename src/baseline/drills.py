@@ -29,11 +29,15 @@ SPEED: Final = 5
 LOADED: Final = ("prometheus", "alertmanager")
 
 # Each alert on another service, so that the three drills do not disturb each other.
-EXAMPLES: Final = {
-    ERRORS: Target("orders", "http://127.0.0.1:8001", "baseline-orders-1"),
-    LATENCY: Target("payments", "http://127.0.0.1:8002", "baseline-payments-1"),
-    OUTAGE: Target("refunds", "http://127.0.0.1:8003", "baseline-refunds-1"),
-}
+EXAMPLES: Final = {ERRORS: "orders", LATENCY: "payments", OUTAGE: "refunds"}
+
+
+def examples() -> Mapping[str, Target]:
+    """Return which of the stack's examples each alert is drilled on."""
+    return {
+        alert: Target(name, stack.example(name), f"baseline-{name}-1")
+        for alert, name in EXAMPLES.items()
+    }
 
 
 def run(console: Console, targets: Mapping[str, Target], speed: int) -> int:

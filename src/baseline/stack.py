@@ -64,6 +64,11 @@ def url(component: Component, path: str) -> str:
     return f"http://127.0.0.1:{variables()[component.port]}{path}"
 
 
+def example(name: str) -> str:
+    """Return where one of the examples answers on this machine."""
+    return f"http://127.0.0.1:{variables()[f'{name.upper()}_PORT']}"
+
+
 def is_ready(component: Component) -> bool:
     """Say whether a component answers that it is ready."""
     return answers(url(component, component.ready))

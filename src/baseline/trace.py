@@ -12,7 +12,6 @@ from rich.console import Console
 from baseline import stack
 from baseline.stack import StackError
 
-ORDERS: Final = "http://127.0.0.1:8001"
 STORED_SECONDS: Final = 30.0
 
 
@@ -21,7 +20,9 @@ def follow(console: Console) -> int:
     jaeger, loki, prometheus = (address(name) for name in ("jaeger", "loki", "prometheus"))
     try:
         placed = httpx.post(
-            f"{ORDERS}/orders", json={"item": "book", "amount_cents": 1000}, timeout=10
+            f"{stack.example('orders')}/orders",
+            json={"item": "book", "amount_cents": 1000},
+            timeout=10,
         )
     except httpx.TransportError:
         raise StackError("the examples do not run: make up PROFILE=examples") from None

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from baseline import trace
+from baseline import stack, trace
 from tests.e2e.support import eventually, grafana_runs, lines, prometheus, report
 from tests.support import ROOT
 
@@ -78,7 +78,7 @@ def test_links_from_a_trace_return_data() -> None:
     tags = 'service_name="orders"'
     for query in jaeger["tracesToMetrics"]["queries"]:
         assert prometheus("query", query=query["query"].replace("$$__tags", tags))["result"]
-    placed = httpx.post("http://127.0.0.1:8001/orders", json={"item": "a", "amount_cents": 1})
+    placed = httpx.post(f"{stack.example('orders')}/orders", json={"item": "a", "amount_cents": 1})
     trace_id = placed.headers["traceresponse"].split("-")[1]
     asked = jaeger["tracesToLogsV2"]["query"]
     query = asked.replace("$${__tags}", tags).replace("$${__trace.traceId}", trace_id)

@@ -19,7 +19,7 @@ from tests.conftest import Render
 from tests.e2e.support import compose, eventually, lines, prometheus, report, run, value
 from tests.support import ROOT, free_port
 
-ORDERS = "http://127.0.0.1:8001"
+ORDERS = stack.example("orders")
 
 
 def order() -> str:
