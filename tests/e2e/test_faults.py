@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from baseline import trace
+from baseline import stack, trace
 from tests.e2e.support import compose, eventually, lines, report, run
 from tests.e2e.test_signals import ORDERS, order
 
@@ -21,12 +21,13 @@ OTLP = "http://127.0.0.1:4318"
 
 @contextmanager
 def stopped(component: str) -> Iterator[None]:
-    """Stop a component, and start it again in the end."""
+    """Stop a component, start it again in the end, and wait until it is ready."""
     compose("stop", component)
     try:
         yield
     finally:
         compose("start", component)
+        eventually(lambda: stack.is_ready(stack.component(component)), 60)
 
 
 def test_outage_of_jaeger_loses_no_span() -> None:
