@@ -117,10 +117,9 @@ class Application:
 
         Raises BenchmarkError when it is not.
         """
-        if self.variant.histogram:
-            pattern = rf'^{self.variant.histogram}_count{{.*"{re.escape(ROUTE)}".*}} (\S+)$'
-            counts = re.findall(pattern, exposition, re.MULTILINE)
-            self._compare("observations", int(sum(map(float, counts))), self.requests)
+        pattern = rf'^{self.variant.histogram}_count{{.*"{re.escape(ROUTE)}".*}} (\S+)$'
+        counts = re.findall(pattern, exposition, re.MULTILINE)
+        self._compare("observations", int(sum(map(float, counts))), self.requests)
 
     def ended(self) -> BenchmarkError:
         """Return the error that says with which words the process has ended."""

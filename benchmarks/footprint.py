@@ -42,7 +42,7 @@ def measure(setup: Setup, plan: Plan, say: Say) -> Footprint:
     for variant in COMPARED:
         _start(setup, variant, collector)  # the first one compiles to bytecode
         with serving(setup, variant, EVERY_TRACE, "memory") as server:
-            server.saturate(REQUESTS)
+            server.serve(REQUESTS)
             resident[variant.name] = server.resident_bytes()
     starts: dict[str, list[float]] = {variant.name: [] for variant in COMPARED}
     collected: dict[str, list[float]] = {variant.name: [] for variant in COMPARED}

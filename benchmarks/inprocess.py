@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from . import applications
+from . import applications, rounds
 from .applications import Application, Sampling, Setup
-from .costs import Costs, Emitted, interleaved
+from .costs import Costs
 from .plan import Plan, Say
 from .variants import VARIANTS, Variant
 
@@ -31,35 +31,23 @@ class _Worker:
         except (BrokenPipeError, ValueError):
             raise self.application.ended() from None
 
-    def run(self, requests: int) -> float:
+    def serve(self, requests: int) -> float:
         """Return the CPU microseconds of each of `requests` requests."""
         traceparent = " traceparent" if self.application.sampling.traceparent else ""
         seconds: float = self.ask(f"run {requests}{traceparent}")
         self.application.emitted(requests)
         return seconds / requests * 1e6
 
+    def exposition(self) -> str:
+        """Return the text of /metrics."""
+        return str(self.ask("metrics"))
+
 
 def measure(setup: Setup, plan: Plan, sampling: Sampling, say: Say) -> Costs:
     """Return the costs of all variants; raises BenchmarkError when one emits the wrong things."""
-    rounds: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
     with ExitStack() as stack:
         workers = {variant.name: _start(stack, setup, variant, sampling) for variant in VARIANTS}
-        for worker in workers.values():
-            worker.run(plan.warm_up)
-        for number in range(plan.rounds):
-            for variant in interleaved(number, VARIANTS):
-                rounds[variant.name].append(workers[variant.name].run(plan.requests))
-            say(f"{WHERE}, {sampling.text}", number, {name: us[-1] for name, us in rounds.items()})
-        for worker in workers.values():
-            if worker.application.variant.histogram:
-                worker.application.observed(worker.ask("metrics"))
-        emitted = {
-            name: Emitted(
-                worker.application.requests, worker.application.spans, worker.application.lines
-            )
-            for name, worker in workers.items()
-        }
-    return Costs(WHERE, sampling.text, rounds, emitted)
+        return rounds.measure(WHERE, sampling, plan, say, workers)
 
 
 def _start(stack: ExitStack, setup: Setup, variant: Variant, sampling: Sampling) -> _Worker:

@@ -10,6 +10,7 @@ from .applications import EVERY_TRACE, Setup
 from .costs import interleaved
 from .over_http import serving
 from .plan import Plan, Say
+from .rounds import check_metrics
 from .variants import BARE, GENERATED, TUNED, USUAL, Variant
 
 COMPARED: Final = (BARE, USUAL, TUNED, GENERATED)
@@ -38,7 +39,7 @@ def measure(setup: Setup, plan: Plan, say: Say) -> Latencies:
             for variant in COMPARED
         }
         for server in servers.values():
-            server.saturate(plan.warm_up)
+            server.serve(plan.warm_up)
         for number in range(plan.latency_rounds):
             for variant in interleaved(number, COMPARED):
                 server = servers[variant.name]
@@ -52,5 +53,5 @@ def measure(setup: Setup, plan: Plan, say: Say) -> Latencies:
                 {name: values[-1] for name, values in p99.items()},
             )  # fmt: skip
         for server in servers.values():
-            server.check_metrics()
+            check_metrics(server)
     return Latencies(p50, p99)

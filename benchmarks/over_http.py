@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from . import applications
+from . import applications, rounds
 from .applications import Application, BenchmarkError, Sampling, Setup
-from .costs import Costs, Emitted, interleaved
+from .costs import Costs
 from .generated import ROOT
 from .plan import Plan, Say
 from .variants import GENERATED, VARIANTS, Variant
@@ -56,44 +56,28 @@ class Server:
         latencies: list[float] = json.loads(done.stdout)
         return latencies
 
-    def saturate(self, requests: int) -> float:
+    def serve(self, requests: int) -> float:
         """Return the CPU microseconds of each of `requests` requests, their export included."""
         before = self.cpu_seconds()
         self.load("closed", requests, self.application.sampling.traceparent)
         self.application.emitted(requests)
         return (self.cpu_seconds() - before) / requests * 1e6
 
-    def check_metrics(self) -> None:
-        """Check that each request was observed; raises BenchmarkError when one was not."""
-        if self.application.variant.histogram:
-            url = f"http://127.0.0.1:{self.port}/metrics"
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                self.application.observed(answer.read().decode())
+    def exposition(self) -> str:
+        """Return the text of /metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+        return text
 
 
 def measure(setup: Setup, plan: Plan, sampling: Sampling, say: Say) -> Costs:
     """Return the costs of all variants; raises BenchmarkError when one emits the wrong things."""
-    rounds: dict[str, list[float]] = {variant.name: [] for variant in VARIANTS}
     with ExitStack() as stack:
         servers = {
             variant.name: stack.enter_context(serving(setup, variant, sampling, "http"))
             for variant in VARIANTS
         }
-        for server in servers.values():
-            server.saturate(plan.warm_up)
-        for number in range(plan.rounds):
-            for variant in interleaved(number, VARIANTS):
-                rounds[variant.name].append(servers[variant.name].saturate(plan.requests))
-            say(f"{WHERE}, {sampling.text}", number, {name: us[-1] for name, us in rounds.items()})
-        for server in servers.values():
-            server.check_metrics()
-        emitted = {
-            name: Emitted(
-                server.application.requests, server.application.spans, server.application.lines
-            )
-            for name, server in servers.items()
-        }
-    return Costs(WHERE, sampling.text, rounds, emitted)
+        return rounds.measure(WHERE, sampling, plan, say, servers)
 
 
 @contextmanager

@@ -1,10 +1,15 @@
-"""`make drill` on the running stack: three alerts fire, route, inhibit and resolve."""
+"""Drills on the running stack: alerts fire, route, inhibit and resolve."""
 
 import re
+import sys
 import time
+from pathlib import Path
 
-from baseline.drill import ALERTS
-from tests.e2e.support import report, run
+import httpx
+import yaml
+
+from baseline.drill import ALERTS, OUTAGE
+from tests.e2e.support import eventually, report, run, value
 
 
 def test_drill() -> None:
@@ -22,3 +27,19 @@ def test_drill() -> None:
     assert said.count("done") == 3
     assert "inhibited  error_rate_above_1_percent, never sent" in said
     report("make drill, all in all", f"{time.monotonic() - start:.0f} s")
+
+
+def test_drill_of_a_service_of_ones_own(third: Path, container: str) -> None:
+    """Its outage is drilled by stopping its container; the trace is of a request from before."""
+    port = yaml.safe_load((third / ".copier-answers.yml").read_text())["port"]
+    url = f"http://127.0.0.1:{port}"
+    eventually(lambda: httpx.get(f"{url}/greetings/ada").status_code == 200)
+    eventually(lambda: value('up{service_name="third"}') == 1)
+    start = time.monotonic()
+    said = run(
+        str(Path(sys.executable).with_name("baseline")), "drill", OUTAGE,
+        "--service", "third", "--url", url, "--container", container, seconds=900,
+    )  # fmt: skip
+    assert re.search(r"third: done", said), said
+    assert "routed to  development, team checkout" in said
+    report("the drill of a service of one's own", f"{time.monotonic() - start:.0f} s")

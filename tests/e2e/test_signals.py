@@ -1,7 +1,6 @@
 """One request leads from metric to trace to log line, and a user's service joins by itself."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,9 +14,8 @@ import pytest
 
 from baseline import stack, trace
 from baseline.targets import TARGETS
-from tests.conftest import Render
 from tests.e2e.support import compose, eventually, lines, prometheus, report, run, value
-from tests.support import ROOT, free_port
+from tests.support import ROOT
 
 ORDERS = stack.example("orders")
 
@@ -136,23 +134,12 @@ def test_jaegers_monitor_has_data() -> None:
         report(f"points in Jaeger's Monitor, {metric}", len(eventually(points)))
 
 
-@pytest.fixture
-def third(render: Render) -> Path:
-    """A service that was generated a moment ago."""
-    return render(service_name="third", port=free_port())
-
-
-def test_new_service_in_a_container_joins(third: Path) -> None:
+@pytest.mark.usefixtures("container")
+def test_new_service_in_a_container_joins() -> None:
     """`docker compose up` in its folder is all: its metrics are there within 30 seconds."""
-    up = ["docker", "compose", "up", "--detach", "--build"]
-    variables = {**os.environ, **stack.environment()}
-    subprocess.run(up, cwd=third, check=True, capture_output=True, env=variables)
-    try:
-        start = time.monotonic()
-        eventually(lambda: value('up{service_name="third",team="checkout"}') == 1)
-        report("a new service is scraped", f"{time.monotonic() - start:.0f} s")
-    finally:
-        subprocess.run(["docker", "compose", "down"], cwd=third, check=True, capture_output=True)
+    start = time.monotonic()
+    eventually(lambda: value('up{service_name="third",team="checkout"}') == 1)
+    report("a new service is scraped", f"{time.monotonic() - start:.0f} s")
 
 
 def test_new_service_on_the_host_joins(third: Path) -> None:
