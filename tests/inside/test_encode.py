@@ -102,6 +102,24 @@ def test_same_message(batch: list[ReadableSpan]) -> None:
         assert in_order(encode.encode(batch)) == in_order(encode_spans(batch))
 
 
+def test_exceptions_of_the_sdk_have_no_secrets() -> None:
+    """A span of a service's own records what ended it, in an event and in its status."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    with (
+        pytest.raises(ValueError, match="canary"),
+        provider.get_tracer("app").start_as_current_span("query"),
+    ):
+        raise ValueError("no route to postgres://ada:canary@db/orders, password=canary")
+    spans = kept.get_finished_spans()
+    assert "canary" in str(encode_spans(spans))
+    for batch in (spans, [*ended({}), *spans]):
+        sent = str(encode.encode(batch))
+        assert "canary" not in sent
+        assert sent.count("postgres://[redacted]@db/orders, password=[redacted]") >= 3
+
+
 def test_types_are_kept_apart() -> None:
     """1, 1.0 and True are equal in Python and three types in OTLP."""
     values: list[str | None] = []

@@ -28,7 +28,7 @@ _USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
 # is part of the match, so that the search is linear in any input
 _NAME = re.compile(r"""(?<![\w.-])([\w.-]+)(?:["']?\s{0,4}[=:]\s{0,4}|["'],\s{0,4})b?(["']?)""")
 _VALUE = {
-    "": re.compile(r"""(?:(?:bearer|basic) +)?[^&\s"',;)}\]]*""", re.IGNORECASE),
+    "": re.compile(r"""\[redacted\]|(?:(?:bearer|basic) +)?[^&\s"',;)}\]]*""", re.IGNORECASE),
     '"': re.compile(r'(?:[^"\\]|\\.)*'),
     "'": re.compile(r"(?:[^'\\]|\\.)*"),
 }
