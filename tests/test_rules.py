@@ -188,6 +188,9 @@ MUTATIONS = {
             (" unless otelcol_exporter_send_failed_spans_total offset 5m)", ")"),
         ],
         "notifications that fail": [("[15m]", "[5m]")],
+        "a refused configuration": [
+            ("alertmanager_config_last_reload_successful == 0", "vector(1) == 0"),
+        ],
         "no collector at all": [("or absent(", "and absent(")],
         "no Alertmanager": [("discovered < 1", "discovered < 0")],
     },

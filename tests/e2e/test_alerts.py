@@ -82,6 +82,9 @@ def test_metrics_of_the_rules_exist() -> None:
         "prometheus_rule_evaluation_failures_total", "prometheus_notifications_errors_total",
         "prometheus_notifications_alertmanagers_discovered", "traces_span_metrics_calls_total",
         "alertmanager_notifications_failed_total", "scrape_sample_limit",
+        "prometheus_config_last_reload_successful", "alertmanager_config_last_reload_successful",
+        "prometheus_config_last_reload_success_timestamp_seconds",
+        "alertmanager_config_last_reload_success_timestamp_seconds",
     }  # fmt: skip
 
 
