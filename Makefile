@@ -32,7 +32,7 @@ test: .venv/ready ## Run the tests (under five minutes)
 test-faults: .venv/ready ## Test services under faults: collector, SIGTERM, stdout, errors, input
 	@.venv/bin/pytest -n 2 tests/faults
 
-e2e: .venv/ready ## Test the local stack with its real components (needs Docker; builds what cannot be pulled)
+e2e: .venv/ready ## Test the local stack with its real components (needs Docker; builds what cannot be pulled, forgets the stack's data)
 	@.venv/bin/python -m tools.engine
 	@.venv/bin/pytest -x tests/e2e
 

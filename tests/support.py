@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -22,12 +24,23 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from baseline.services import free_port
-
-__all__ = ["ROOT", "Collector", "Service", "free_port", "wait_for"]
-
 ROOT = Path(__file__).parent.parent
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").read_text())
+
+
+# Of each worker its own, and none that the kernel gives to a socket without a port of its own:
+# between the choice of a port and its use nobody else takes it.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = iter(range(20_000 + 2_000 * _worker, 22_000 + 2_000 * _worker))
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses; no test gets it again."""
+    for port in _ports:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise OSError("every port of this worker's range was given out")
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 10.0) -> Any:

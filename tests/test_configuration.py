@@ -216,7 +216,7 @@ def test_stop_flushes_and_ready_says_so_first(
 ) -> None:
     """After SIGTERM /ready is 503 and /healthz 200 while it drains; then all spans arrive."""
     variables = {**collector.variables, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
-    service = start(service_folder, SHUTDOWN_DRAIN_SECONDS="1", **variables).ready()
+    service = start(service_folder, SHUTDOWN_DRAIN_SECONDS="4", **variables).ready()
     assert httpx.get(service.url + "/ready").status_code == 200
     httpx.get(service.url + "/greetings/Ada")
     service.process.send_signal(signal.SIGTERM)

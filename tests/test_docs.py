@@ -1,7 +1,9 @@
 """What README tells a newcomer to type works, and what the documents name is there."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -64,8 +66,12 @@ def test_readme(tmp_path: Path) -> None:
         for command in asked:
             assert shell(command.replace("curl ", "curl -sSf ").replace("8000", str(port)), service)
     finally:
-        os.killpg(running.pid, 15)
+        running.terminate()
         running.wait(20)
+        still_answers = subprocess.run(ready.split(), check=False).returncode == 0
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert not still_answers, "make run was ended, and its service was not"
 
 
 def test_targets_are_named() -> None:

@@ -127,7 +127,7 @@ def test_every_step(alert: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == ""
     assert tuple(progress.seconds) == drill.STEPS
     assert progress.notes[0] == "routed to  page, team checkout"
-    assert ("inhibited  error_rate_above_1_percent, never sent" in progress.notes) == (
+    assert ("inhibited  error_rate_above_1_percent, not sent" in progress.notes) == (
         alert == OUTAGE
     )
 

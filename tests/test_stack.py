@@ -72,12 +72,14 @@ def test_compose_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert fails("down", capsys).endswith("compose failed: port is already allocated")
 
 
-def test_a_component_that_never_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["loki", "orders"])
+def test_a_component_that_never_is_ready(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The name, and where it says why."""
     monkeypatch.setattr(stack, "UP_SECONDS", 0.0)
     monkeypatch.setattr(stack, "_compose", lambda *_: "")
-    with pytest.raises(stack.StackError, match="loki is not ready: docker compose logs loki"):
-        stack.restart(["loki"], {})
+    reason = f"{name} is not ready: docker compose logs {name} says why"
+    with pytest.raises(stack.StackError, match=reason):
+        stack.restart([name], {})
 
 
 def test_trace_without_examples(

@@ -24,9 +24,19 @@ def amounts() -> Iterator[int]:
     return itertools.cycle([*usual[1:], FAILING, *usual[1:], SLOW, *(usual * 23)])
 
 
+def is_ready(client: httpx.Client) -> bool:
+    """Say whether orders, and what it depends on, takes requests: a cold start is no failure."""
+    try:
+        return client.get("/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def main() -> None:
     """Send until the process is ended."""
     with httpx.Client(base_url=os.environ["ORDERS_URL"], timeout=10) as client:
+        while not is_ready(client):
+            time.sleep(INTERVAL)
         for amount in amounts():
             try:
                 placed = client.post("/orders", json={"item": "book", "amount_cents": amount})

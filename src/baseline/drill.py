@@ -72,10 +72,11 @@ class Drill:
             await self._step("pending", began, lambda: self.monitor.firing(name, service))
             alert = await self._step("firing", began, self._firing)
             held = await self._step("held", began, self._held)
+            hides = time.time()
             sent = await self._step("sent", began, lambda: self._sent("firing", began))
             self._check_route(alert, held, sent)
             if name == OUTAGE and self.target.errors:
-                await self._check_inhibition(held, began)
+                await self._check_inhibition(held, hides)
             found = await self._step("links", began, lambda: self._links(alert, started))
             self.progress.notes += [
                 f"runbook    {found.runbook}", f"dashboard  {found.dashboard}",
@@ -142,8 +143,8 @@ class Drill:
             raise DrillError(f"{told} was told, by {asked}, and {wanted} should be")
         self.progress.notes.append(f"routed to  {wanted[0]}, team {wanted[1]}")
 
-    async def _check_inhibition(self, outage: dict[str, Any], began: float) -> None:
-        """Check that the symptom is suppressed by the outage, and that nobody was told of it."""
+    async def _check_inhibition(self, outage: dict[str, Any], since: float) -> None:
+        """Check that the symptom is suppressed by the outage, and that nobody is told of it."""
         service = self.target.service
 
         async def hidden() -> dict[str, Any] | None:
@@ -152,9 +153,9 @@ class Drill:
             return symptom if outage["fingerprint"] in by else None
 
         await self._wait("inhibition", hidden)
-        if await self.monitor.sent(ERRORS, service, "firing", _iso(began)):
+        if await self.monitor.sent(ERRORS, service, "firing", _iso(since)):
             raise DrillError(f"{ERRORS} of {service} was sent during its outage")
-        self.progress.notes.append(f"inhibited  {ERRORS}, never sent")
+        self.progress.notes.append(f"inhibited  {ERRORS}, not sent")
 
     async def _step(self, name: str, since: float, look: Callable[[], Awaitable[Any]]) -> Any:
         found = await self._wait(name, look)

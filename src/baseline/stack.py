@@ -45,6 +45,8 @@ COMPONENTS: Final = (
     Component("otel-collector", "OTELCOL_HEALTH_PORT", "/", "takes spans and lines", ""),
 )
 
+EXAMPLES: Final = ("orders", "payments", "refunds")
+
 
 @cache
 def variables() -> Mapping[str, str]:
@@ -109,15 +111,17 @@ def restart(names: Sequence[str], variables: Mapping[str, str]) -> None:
 
 
 def _wait_for(names: Sequence[str], say: Callable[[Sequence[str]], None]) -> None:
-    """Wait until each of these components is ready; raises StackError when one is not in time."""
+    """Wait until each of these that can say so is ready; raises StackError when one is late."""
     end = time.monotonic() + UP_SECONDS
-    waiting = [component for component in COMPONENTS if component.name in names]
+    ready = {one.name: url(one, one.ready) for one in COMPONENTS}
+    ready |= {name: f"{example(name)}/ready" for name in EXAMPLES}
+    waiting = [name for name in ready if name in names]
     while waiting and time.monotonic() < end:
-        say([component.name for component in waiting])
-        waiting = [component for component in waiting if not is_ready(component)]
+        say(waiting)
+        waiting = [name for name in waiting if not answers(ready[name])]
         time.sleep(0.2)
     if waiting:
-        name = waiting[0].name
+        name = waiting[0]
         raise StackError(f"{name} is not ready: docker compose logs {name} says why")
 
 

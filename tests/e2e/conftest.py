@@ -17,10 +17,13 @@ from tests.support import free_port
 @pytest.fixture(scope="session", autouse=True)
 def running() -> Iterator[None]:
     """The stack with the examples and two minutes of their traffic."""
-    run("make", "up", "PROFILE=examples", seconds=900)
-    time.sleep(120)
-    yield
-    compose("down", "--volumes")
+    compose("down", "--volumes")  # of a run that was cut off
+    try:
+        run("make", "up", "PROFILE=examples", seconds=900)
+        time.sleep(120)
+        yield
+    finally:
+        compose("down", "--volumes")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One request leads from metric to trace to log line, and a user's service joins by itself."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -37,25 +38,25 @@ def test_status_says_what_is_up() -> None:
 
 def test_trace_lines_and_exemplar() -> None:
     """`baseline trace` finds all three and says where, within 15 seconds of the request."""
-    start = time.monotonic()
     shown = run("make", "trace")
-    seconds = time.monotonic() - start
-    assert seconds < 15
-    report("trace, lines and exemplar of one request", f"{seconds:.0f} s")
+    (seconds,) = re.findall(r"^Stored after (\d+) s", shown, flags=re.MULTILINE)
+    assert int(seconds) < 15
+    report("trace, lines and exemplar of one request", f"{seconds} s")
     assert "orders, payments" in shown
 
 
 def test_targets_have_the_labels() -> None:
     """Both examples are scraped with the labels that alerts group and route by."""
-    labels = {
-        (one["metric"]["service_name"], one["metric"]["deployment_environment_name"],
-         one["metric"]["team"])
-        for one in prometheus("query", query='up{service_name!=""} == 1')["result"]
-    }  # fmt: skip
-    assert {
-        ("orders", "development", "checkout"),
-        ("payments", "development", "payments-core"),
-    } <= labels
+    names = ("service_name", "deployment_environment_name", "team")
+
+    def scraped() -> bool:
+        up = prometheus("query", query='up{service_name!=""} == 1')["result"]
+        return {
+            ("orders", "development", "checkout"),
+            ("payments", "development", "payments-core"),
+        } <= {tuple(one["metric"][name] for name in names) for one in up}
+
+    assert eventually(scraped)
 
 
 def test_loki_holds_what_was_printed() -> None:
@@ -146,9 +147,10 @@ def test_new_service_on_the_host_joins(third: Path) -> None:
     """`make run` too, and it leaves no target behind."""
     service = subprocess.Popen(["make", "run", f"PYTHON={sys.executable}"], cwd=third)
     try:
-        eventually(lambda: value('up{service_name="third"}') == 1)
+        instance = 'instance="third on this machine"'  # the container of the test before may linger
+        eventually(lambda: value(f'up{{service_name="third",{instance}}}') == 1)
     finally:
-        subprocess.run(["pkill", "-TERM", "-P", str(service.pid)], check=True)
+        service.terminate()
         service.wait(20)
     assert not (TARGETS / "third.json").exists()
     report("a service under make run is scraped", "yes")

@@ -54,15 +54,18 @@ def terminate(service: Service) -> float:
 
 def test_stop_is_announced(folder: Path, tmp_path: Path) -> None:
     """From SIGTERM on /ready is 503 while new requests are served and /healthz is 200."""
-    with running(folder, tmp_path / "out") as service:
-        assert httpx.get(service.url + "/ready").status_code == 200
+    with (
+        running(folder, tmp_path / "out") as service,
+        httpx.Client(base_url=service.url, headers={"connection": "close"}) as client,
+    ):
+        assert client.get("/ready").status_code == 200
         signalled = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: httpx.get(service.url + "/ready").status_code == 503, 1)
-        while time.monotonic() < signalled + 1.5:
-            assert httpx.get(service.url + GREETING).status_code == 200
-            assert httpx.get(service.url + "/healthz").status_code == 200
-            assert httpx.get(service.url + "/ready").status_code == 503
+        wait_for(lambda: client.get("/ready").status_code == 503, 1)
+        while time.monotonic() < signalled + 1:
+            assert client.get(GREETING).status_code == 200
+            assert client.get("/healthz").status_code == 200
+            assert client.get("/ready").status_code == 503
         assert service.process.wait(STOP_SECONDS) == 0
         assert time.monotonic() > signalled + 2
 

@@ -14,12 +14,12 @@ SECONDS = 0.5
 
 
 def test_full_thread_pool(folder: Path, tmp_path: Path) -> None:
-    """With 45 synchronous routes of 2 s in flight each of the three answers within 0.5 s."""
+    """With 45 synchronous routes of 5 s in flight each of the three answers within 0.5 s."""
     with running(folder, tmp_path / "out") as service, httpx.Client(timeout=20) as client:
         statuses: list[int] = []
 
         def block() -> None:
-            statuses.append(httpx.get(f"{service.url}/faults/blocking?seconds=2").status_code)
+            statuses.append(client.get(f"{service.url}/faults/blocking?seconds=5").status_code)
 
         blocked = [threading.Thread(target=block) for _ in range(THREADS + 5)]
         for thread in blocked:

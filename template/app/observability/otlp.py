@@ -1,12 +1,14 @@
 """The OTLP exporter of spans that the variables ask for; loaded for the first batch."""
 
-from typing import Any
+from typing import Any, Final
 
 import requests
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from . import encode
 from .settings import ObservabilitySettings
+
+SHORTEST_ATTEMPT: Final = 3.0  # seconds; a distant collector is slow before it hangs
 
 
 def exporter(settings: ObservabilitySettings) -> SpanExporter:
@@ -23,15 +25,15 @@ def exporter(settings: ObservabilitySettings) -> SpanExporter:
     else:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
-        made = Http(timeout=seconds, session=_Session(seconds / 2))
+        made = Http(timeout=seconds, session=_Session(max(seconds / 3, SHORTEST_ATTEMPT)))
     encode.use(made)
     return made
 
 
 class _Session(requests.Session):
-    """Gives up each attempt after half of the time that a batch has.
+    """Gives up each attempt after a third of the time that a batch has.
 
-    The exporter's first attempt would use up all of it on a collector that hangs; the second one
+    The exporter's first attempt would use up all of it on a collector that hangs; the next one
     finds it back.
     """
 

@@ -28,7 +28,7 @@ def run(app: FastAPI, settings: ObservabilitySettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain, finish what is in flight, flush and return.
 
     The longest stop is the drain, plus the limit for requests in flight, plus the flush, plus less
-    than a second: 27.7 s with the defaults, inside the 30 s that Kubernetes grants. Whatever is
+    than a second: 25.7 s with the defaults, inside the 30 s that Kubernetes grants. Whatever is
     still at work then is cut off, which is said in a line.
     """
     listeners = [_listen(host, settings.port) for host in settings.host]

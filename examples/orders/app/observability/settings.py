@@ -58,7 +58,7 @@ class ObservabilitySettings(BaseSettings):
     log_redacted_keys: Names = ()
     public_endpoint: bool = False
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
-    shutdown_timeout_seconds: Seconds = 20.0
+    shutdown_timeout_seconds: Seconds = 18.0
     http_client_timeout_seconds: Seconds = 10.0
 
     otel_sdk_disabled: Literal["true", "false"] = "false"
