@@ -40,7 +40,7 @@ class FakeMonitor(Monitor):
         vars(self).update(
             asked=0, receiver="page", team="checkout", quiet=1, lines_found=["a line"],
             results=[1], inhibited_by=["outage"], symptom_sent=False, labels=dict(LABELS),
-            culprit="bad",
+            culprit="bad", traced=True,
         )  # fmt: skip
         vars(self).update(changed)
 
@@ -71,6 +71,8 @@ class FakeMonitor(Monitor):
         return {"service_name": ["orders"], "deployment_environment_name": ["production"]}[label]
 
     async def exemplars(self, selector: str, since: float) -> Any:
+        if not self.traced:
+            return []
         good = {"labels": {"trace_id": "good"}, "value": "0.1"}
         bad = {"labels": {"trace_id": "bad"}, "value": "1.5"}
         return [
@@ -140,6 +142,13 @@ def test_an_outage_without_a_fault_route(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said == ""
     assert not any("inhibited" in note for note in progress.notes)
     assert any("/trace/good" in note for note in progress.notes)
+
+
+def test_an_outage_without_a_trace() -> None:
+    """Nothing is broken that could not be followed to its end."""
+    said, progress = run(FakeMonitor(traced=False), OUTAGE, replace(NOWHERE, errors=""))
+    assert "send it a request" in said
+    assert progress.seconds == {}
 
 
 @pytest.mark.parametrize(

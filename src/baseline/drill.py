@@ -67,6 +67,8 @@ class Drill:
             raise DrillError("it is active already: wait until it has cleared")
         # Without requests of the drill's own, those of the hour before have to do.
         started = time.time() - (0 if self._path() else 3600)
+        if not self._path() and not await links.exemplars(self.monitor, service, started):
+            raise DrillError("no trace of the last hour: send it a request, try again in a minute")
         async with AsyncExitStack() as broken:
             began = await self._break(broken)
             await self._step("pending", began, lambda: self.monitor.firing(name, service))

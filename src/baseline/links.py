@@ -54,10 +54,15 @@ async def follow(
     return Evidence(links["runbook_url"], links["dashboard_url"], shown, len(lines))
 
 
+async def exemplars(monitor: Monitor, service: str, since: float) -> list[dict[str, Any]]:
+    """Return the exemplars of a service's requests."""
+    selector = f'http_server_request_duration_seconds_bucket{{service_name="{service}"}}'
+    return await monitor.exemplars(selector, since)
+
+
 async def _trace(monitor: Monitor, service: str, is_culprit: IsCulprit, since: float) -> str:
     """Return the id of a stored trace of a request that is to blame, found by its exemplar."""
-    selector = f'http_server_request_duration_seconds_bucket{{service_name="{service}"}}'
-    for exemplar in await monitor.exemplars(selector, since):
+    for exemplar in await exemplars(monitor, service, since):
         trace_id = str(exemplar["labels"]["trace_id"])
         if is_culprit(exemplar) and await monitor.spans(trace_id):
             return trace_id
