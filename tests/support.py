@@ -28,10 +28,10 @@ ROOT = Path(__file__).parent.parent
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").read_text())
 
 
-# Of each worker its own, and none that the kernel gives to a socket without a port of its own:
-# between the choice of a port and its use nobody else takes it.
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = iter(range(20_000 + 2_000 * _worker, 22_000 + 2_000 * _worker))
+# A thousand for each of twelve workers, none of which the kernel gives to a socket by itself: so
+# no other test takes a port between its choice and its use. Two runs begin at different ones.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+_ports = (20_000 + 1_000 * _worker + (os.getpid() + n) % 1_000 for n in range(1_000))
 
 
 def free_port() -> int:

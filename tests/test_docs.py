@@ -67,7 +67,8 @@ def test_readme(tmp_path: Path) -> None:
             assert shell(command.replace("curl ", "curl -sSf ").replace("8000", str(port)), service)
     finally:
         running.terminate()
-        running.wait(20)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(20)
         still_answers = subprocess.run(ready.split(), check=False).returncode == 0
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)

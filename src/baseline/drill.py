@@ -21,6 +21,7 @@ ERRORS, LATENCY, OUTAGE = ALERTS = (
     "error_rate_above_1_percent", "p99_latency_above_1_second", "service_unavailable",
 )  # fmt: skip
 DEVELOPMENT: Final = ("development", "test", "staging")
+RECENT_SECONDS: Final = 3000  # lines are looked for within the hour before the drill's end
 STEPS: Final = ("pending", "firing", "held", "sent", "links", "cleared", "resolved")
 
 
@@ -65,10 +66,10 @@ class Drill:
         name, service = self.alert, self.target.service
         if await self.monitor.firing(name, service):
             raise DrillError("it is active already: wait until it has cleared")
-        # Without requests of the drill's own, those of the hour before have to do.
-        started = time.time() - (0 if self._path() else 3600)
+        # Without requests of the drill's own, those of before have to do.
+        started = time.time() - (0 if self._path() else RECENT_SECONDS)
         if not self._path() and not await links.exemplars(self.monitor, service, started):
-            raise DrillError("no trace of the last hour: send it a request, try again in a minute")
+            raise DrillError("it has no recent trace: send it a request, try again in a minute")
         async with AsyncExitStack() as broken:
             began = await self._break(broken)
             await self._step("pending", began, lambda: self.monitor.firing(name, service))
@@ -157,7 +158,7 @@ class Drill:
         await self._wait("inhibition", hidden)
         if await self.monitor.sent(ERRORS, service, "firing", _iso(since)):
             raise DrillError(f"{ERRORS} of {service} was sent during its outage")
-        self.progress.notes.append(f"inhibited  {ERRORS}, not sent")
+        self.progress.notes.append(f"inhibited  {ERRORS}, not sent any more")
 
     async def _step(self, name: str, since: float, look: Callable[[], Awaitable[Any]]) -> Any:
         found = await self._wait(name, look)

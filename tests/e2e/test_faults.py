@@ -86,7 +86,10 @@ def test_secret_is_found_nowhere() -> None:
     span = {
         "traceId": trace_id, "spanId": span_id, "name": "canary", "kind": 2,
         "attributes": attributes, "startTimeUnixNano": now, "endTimeUnixNano": now,
-        "status": {"code": 2, "message": f"password={secret}"},
+        "status": {
+            "code": 2,
+            "message": f"password={secret} http://ada:{secret}@other.example/ Bearer {secret}",
+        },
         "events": [{"name": "exception", "timeUnixNano": now, "attributes": attributes}],
     }  # fmt: skip
     bodies = [

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from . import encode
 from .settings import ObservabilitySettings
 
-SHORTEST_ATTEMPT: Final = 3.0  # seconds; a distant collector is slow before it hangs
+SLOW_SECONDS: Final = 3.0  # what a distant collector may take and does not hang
 
 
 def exporter(settings: ObservabilitySettings) -> SpanExporter:
@@ -25,13 +25,18 @@ def exporter(settings: ObservabilitySettings) -> SpanExporter:
     else:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
-        made = Http(timeout=seconds, session=_Session(max(seconds / 3, SHORTEST_ATTEMPT)))
+        made = Http(timeout=seconds, session=_Session(_attempt(seconds)))
     encode.use(made)
     return made
 
 
+def _attempt(seconds: float) -> float:
+    """Return a third of the time, but not less than a slow collector needs, and at most half."""
+    return max(seconds / 3, min(SLOW_SECONDS, seconds / 2))
+
+
 class _Session(requests.Session):
-    """Gives up each attempt after a third of the time that a batch has.
+    """Gives up each attempt after a part of the time that a batch has.
 
     The exporter's first attempt would use up all of it on a collector that hangs; the next one
     finds it back.
