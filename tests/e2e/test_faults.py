@@ -71,12 +71,15 @@ def test_outage_of_the_pipeline_hurts_no_request(component: str) -> None:
 def test_secret_is_found_nowhere() -> None:
     """Redaction in the collector is the second line: a service that forgot the first is caught."""
     secret, marker = f"canary{secrets.token_hex(8)}", f"marker{secrets.token_hex(8)}"
+    card, token = f"4{secrets.randbelow(10**15):015}", f"eyJ{secret}.{secret}.{secret}"
+    message = f"password={secret} http://ada:{secret}@other.example/"
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     now = str(time.time_ns())
     attributes = [
         attribute("password", secret),
         attribute("db.statement", f"login password={secret} as ada"),
         attribute("url.full", f"http://ada:{secret}@other.example/"),
+        attribute("card", card),
         attribute("note", marker),
     ]
     resource = {"attributes": [
@@ -86,10 +89,7 @@ def test_secret_is_found_nowhere() -> None:
     span = {
         "traceId": trace_id, "spanId": span_id, "name": "canary", "kind": 2,
         "attributes": attributes, "startTimeUnixNano": now, "endTimeUnixNano": now,
-        "status": {
-            "code": 2,
-            "message": f"password={secret} http://ada:{secret}@other.example/ Bearer {secret}",
-        },
+        "status": {"code": 2, "message": f"{message} Bearer {secret} {token} {card}"},
         "events": [{"name": "exception", "timeUnixNano": now, "attributes": attributes}],
     }  # fmt: skip
     bodies = [
@@ -124,6 +124,7 @@ def test_secret_is_found_nowhere() -> None:
 
     for where, found in (("Jaeger", eventually(stored_trace)), ("Loki", eventually(stored_lines))):
         assert secret not in found, found
+        assert card not in found, found
         report(f"secrets found in {where}, beside a marker that was", 0)
 
 
