@@ -62,7 +62,7 @@ def test_stop_is_announced(folder: Path, tmp_path: Path) -> None:
         signalled = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         wait_for(lambda: client.get("/ready").status_code == 503, 1)
-        while time.monotonic() < signalled + 1:
+        while time.monotonic() < signalled + 1.5:
             assert client.get(GREETING).status_code == 200
             assert client.get("/healthz").status_code == 200
             assert client.get("/ready").status_code == 503

@@ -84,9 +84,8 @@ def _redacted(message: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
             if event.name == "exception":
                 for attribute in event.attributes:
                     if text := attribute.value.string_value:
-                        (attribute.value.string_value,) = lines.clean(
-                            {attribute.key: text}
-                        ).values()
+                        cleaned = lines.clean({attribute.key: text})
+                        (attribute.value.string_value,) = cleaned.values()
     return message
 
 
