@@ -71,7 +71,7 @@ clean: ## Remove what the other targets made in this folder
 	@echo "Setting up .venv (about half a minute the first time) ..."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@test -x "$(UV)" || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@$(UV) sync --locked --quiet --python .venv/bin/python
+	@$(UV) sync --locked --compile-bytecode --quiet --python .venv/bin/python
 	@touch .venv/ready
 
 benchmarks/.venv/ready: .venv/ready benchmarks/requirements.txt

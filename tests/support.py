@@ -24,6 +24,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from baseline import local
+
 ROOT = Path(__file__).parent.parent
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "src/baseline/contract.yaml").read_text())
 
@@ -67,17 +69,20 @@ class Service:
             )
 
     def ready(self) -> Self:
-        """Wait until the service answers."""
+        """Wait until the service answers; a machine that is busy takes its time to start one."""
 
         def answers() -> bool:
             if self.process.poll() is not None:
-                raise AssertionError(f"the service ended: {self._out.read_text()}")
+                raise AssertionError(f"the service ended: {self._said()}")
             try:
-                return httpx.get(self.url + "/healthz").status_code == 200
+                return local.get(self.url + "/healthz").status_code == 200
             except httpx.TransportError:
                 return False
 
-        wait_for(answers, 20)
+        try:
+            wait_for(answers, 60)
+        except TimeoutError:
+            raise TimeoutError(f"no answer within 60 s: {self._said()}") from None
         return self
 
     def stop(self) -> int:
@@ -89,6 +94,10 @@ class Service:
         """End the process whatever it does."""
         self.process.kill()
         self.process.wait()
+
+    def _said(self) -> str:
+        """Return what was printed, if that is kept: a pipe is for its reader."""
+        return self._out.read_text() if self._out.is_file() else "(its stdout is no file)"
 
     def lines(self) -> list[dict[str, Any]]:
         """Return everything printed so far, parsed; raises ValueError when a line is not JSON."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from baseline import local
 from tests.conftest import Render
 from tests.support import Collector, Service, wait_for
 
@@ -40,7 +40,7 @@ def test_six_services_make_one_trace(
         service.ready()
 
     headers = {"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01", "tracestate": "vendor=1"}
-    assert httpx.get(following, headers=headers).json() == 6
+    assert local.get(following, headers=headers).json() == 6
     wait_for(lambda: len(collector.spans) >= 11)
 
     spans = [span for _, span in collector.spans]

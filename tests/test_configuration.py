@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
+from baseline import local
 from tests.support import Collector, Service, free_port, wait_for
 
 Start = Callable[..., Service]
@@ -105,7 +105,7 @@ def test_several_addresses(service_folder: Path, start: Start) -> None:
     """HOST may be a list; the service answers on each of its addresses."""
     service = start(service_folder, HOST="127.0.0.1,127.0.0.2").ready()
     other = service.url.replace("127.0.0.1", "127.0.0.2")
-    assert httpx.get(f"{other}/healthz").status_code == 200
+    assert local.get(f"{other}/healthz").status_code == 200
 
 
 def test_port_in_use(service_folder: Path, start: Start) -> None:
@@ -135,7 +135,7 @@ def test_resource_attributes_win(service_folder: Path, collector: Collector, sta
         OTEL_RESOURCE_ATTRIBUTES="service.version=2.0.0,deployment.environment.name=staging,a=b",
         **collector.variables,
     ).ready()  # fmt: skip
-    httpx.get(service.url + "/greetings/Ada")
+    local.get(service.url + "/greetings/Ada")
     wait_for(lambda: collector.spans)
     (access,) = [line for line in service.lines() if line["event"] == "request"]
     expected = ("renamed", "2.0.0", "staging")
@@ -147,7 +147,7 @@ def test_resource_attributes_win(service_folder: Path, collector: Collector, sta
         resource["deployment.environment.name"],
     )
     assert resource["a"] == "b"
-    metrics = httpx.get(service.url + "/metrics").text
+    metrics = local.get(service.url + "/metrics").text
     assert 'target_info{service_version="2.0.0"' in metrics
 
 
@@ -162,9 +162,9 @@ def test_sampler(
     """The sampler decides what is exported and carries exemplars; logs keep their ids."""
     variables = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}
     service = start(service_folder, **variables, **collector.variables).ready()
-    httpx.get(service.url + "/greetings/Ada")
+    local.get(service.url + "/greetings/Ada")
     accept = {"accept": "application/openmetrics-text"}
-    assert ("# {" in httpx.get(service.url + "/metrics", headers=accept).text) is bool(spans)
+    assert ("# {" in local.get(service.url + "/metrics", headers=accept).text) is bool(spans)
     assert service.stop() == 0
     assert len(collector.spans) == spans
     assert all("trace_id" in line for line in service.lines() if line["event"] == "request")
@@ -177,7 +177,7 @@ def test_public_endpoint_starts_a_new_trace(
     service = start(service_folder, PUBLIC_ENDPOINT="true", **collector.variables).ready()
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-00"}
-    httpx.get(service.url + "/greetings/Ada", headers=headers)
+    local.get(service.url + "/greetings/Ada", headers=headers)
     wait_for(lambda: collector.spans)
     ((_, span),) = collector.spans
     assert span.trace_id.hex() != trace_id
@@ -187,7 +187,7 @@ def test_public_endpoint_starts_a_new_trace(
 def test_logs_over_otlp(service_folder: Path, collector: Collector, start: Start) -> None:
     """When asked for, each line reaches the collector as it was printed, with its trace's ids."""
     service = start(service_folder, OTEL_LOGS_EXPORTER="otlp", **collector.variables).ready()
-    httpx.get(service.url + "/greetings/Ada")
+    local.get(service.url + "/greetings/Ada")
     assert service.stop() == 0
     printed = service.lines()
     sent = {record.body.string_value: record for record in collector.logs}
@@ -205,7 +205,7 @@ def test_logs_over_otlp(service_folder: Path, collector: Collector, start: Start
 def test_sdk_disabled(service_folder: Path, collector: Collector, start: Start) -> None:
     """OTEL_SDK_DISABLED ends spans, and nothing else."""
     service = start(service_folder, OTEL_SDK_DISABLED="true", **collector.variables).ready()
-    assert httpx.get(service.url + "/greetings/Ada").status_code == 200
+    assert local.get(service.url + "/greetings/Ada").status_code == 200
     assert service.stop() == 0
     assert collector.spans == []
     assert [line["event"] for line in service.lines()].count("request") == 1
@@ -217,12 +217,12 @@ def test_stop_flushes_and_ready_says_so_first(
     """After SIGTERM /ready is 503 and /healthz 200 while it drains; then all spans arrive."""
     variables = {**collector.variables, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
     service = start(service_folder, SHUTDOWN_DRAIN_SECONDS="4", **variables).ready()
-    assert httpx.get(service.url + "/ready").status_code == 200
-    httpx.get(service.url + "/greetings/Ada")
+    assert local.get(service.url + "/ready").status_code == 200
+    local.get(service.url + "/greetings/Ada")
     service.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: httpx.get(service.url + "/ready").status_code == 503)
-    assert httpx.get(service.url + "/healthz").status_code == 200
-    assert httpx.get(service.url + "/greetings/Ada").status_code == 200
+    wait_for(lambda: local.get(service.url + "/ready").status_code == 503)
+    assert local.get(service.url + "/healthz").status_code == 200
+    assert local.get(service.url + "/greetings/Ada").status_code == 200
     assert service.process.wait(10) == 0
     assert len(collector.spans) == 2
     assert service.lines()[-1]["event"] == "service stopped"
@@ -292,7 +292,7 @@ def test_uvicorn_factory_prints_json(service_folder: Path, start: Start, tmp_pat
     service = Service([*command, "--port", str(port)], service_folder, dict(os.environ), port, out)
     try:
         service.ready()
-        httpx.get(service.url + "/greetings/Ada")
+        local.get(service.url + "/greetings/Ada")
         service.stop()
         assert "request" in {line["event"] for line in service.lines()}
     finally:

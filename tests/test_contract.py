@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 from websockets.sync.client import connect
 
+from baseline import local
 from tests.conftest import Render
 from tests.support import CONTRACT, Collector, Service, free_port, wait_for
 
@@ -196,7 +197,7 @@ def test_nothing_but_json_from_start_to_exit(
 ) -> None:
     """Also with warnings on, in development mode of Python, every byte printed is JSON."""
     service = start(service_folder, PYTHONWARNINGS="always", PYTHONDEVMODE="1").ready()
-    httpx.get(service.url + "/greetings/Ada")
+    local.get(service.url + "/greetings/Ada")
     assert service.stop() == 0
     assert {"service started", "request", "service stopped"} <= {
         line["event"] for line in service.lines()

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 from rich.console import Console
 
-from baseline import cli, red, services, template, traffic, verify
+from baseline import cli, local, red, services, template, traffic, verify
 from baseline.receiver import Span
 from tests.support import ROOT, wait_for
 
@@ -52,7 +51,7 @@ def test_keep_leaves_services_up(tmp_path: Path) -> None:
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         for url in re.findall(r"(http://127\.0\.0\.1:\d+) in", done.stdout):
-            assert httpx.get(url + "/healthz").status_code == 200
+            assert local.get(url + "/healthz").status_code == 200
         (folder,) = tmp_path.iterdir()
         assert (folder / "orders/app/api/orders.py").exists()
     finally:

@@ -34,7 +34,7 @@ def is_ready(client: httpx.Client) -> bool:
 
 def main() -> None:
     """Send until the process is ended."""
-    with httpx.Client(base_url=os.environ["ORDERS_URL"], timeout=10) as client:
+    with httpx.Client(base_url=os.environ["ORDERS_URL"], timeout=10, trust_env=False) as client:
         while not is_ready(client):
             time.sleep(INTERVAL)
         for amount in amounts():

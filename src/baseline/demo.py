@@ -12,10 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-import httpx
 from rich.console import Console
 
-from baseline import receiver, report, services, template, traffic, verify
+from baseline import local, receiver, report, services, template, traffic, verify
 
 NAMES = ("orders", "payments")
 EXPORT_SECONDS = 5.0
@@ -156,7 +155,7 @@ def _observe(
 def _ask(url: str) -> tuple[dict[str, int], dict[str, str]]:
     statuses, texts = {}, {}
     for path in verify.contract()["endpoints"]:
-        response = httpx.get(url + path, trust_env=False)
+        response = local.get(url + path)
         statuses[path], texts[path] = response.status_code, response.text
     return statuses, texts
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
-from baseline import template
+from baseline import local, template
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
@@ -149,7 +149,7 @@ def _is_ready(service: Service) -> bool:
     if service.process.poll() is not None:
         raise ServiceError(f"{service.name} ended at its start: {_last_words(service)}")
     try:
-        return httpx.get(f"{service.url}/ready", timeout=2, trust_env=False).status_code == 200
+        return local.get(f"{service.url}/ready", timeout=2).status_code == 200
     except httpx.TransportError:
         return False
 

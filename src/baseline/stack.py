@@ -15,7 +15,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from baseline import targets, template
+from baseline import local, targets, template
 
 UP_SECONDS: Final = 120.0
 
@@ -79,7 +79,7 @@ def is_ready(component: Component) -> bool:
 def answers(address: str) -> bool:
     """Say whether something answers 200 there."""
     try:
-        return httpx.get(address, timeout=2).status_code == 200
+        return local.get(address, timeout=2).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from rich.console import Console
 
-from baseline import stack
+from baseline import local, stack
 from baseline.stack import StackError
 
 STORED_SECONDS: Final = 30.0
@@ -19,10 +19,8 @@ def follow(console: Console) -> int:
     """Send an order, wait until its signals are stored, and print the links to them."""
     jaeger, loki, prometheus = (address(name) for name in ("jaeger", "loki", "prometheus"))
     try:
-        placed = httpx.post(
-            f"{stack.example('orders')}/orders",
-            json={"item": "book", "amount_cents": 1000},
-            timeout=10,
+        placed = local.post(
+            f"{stack.example('orders')}/orders", json={"item": "book", "amount_cents": 1000}
         )
     except httpx.TransportError:
         raise StackError("the examples do not run: make up PROFILE=examples") from None
@@ -59,7 +57,7 @@ def wait_for(what: str, look: Callable[[], Any]) -> Any:
 
 def services_of(jaeger: str, trace_id: str) -> set[str]:
     """Return the services with spans in a trace, once both examples have one."""
-    answer = httpx.get(f"{jaeger}/api/traces/{trace_id}", timeout=10)
+    answer = local.get(f"{jaeger}/api/traces/{trace_id}")
     if answer.status_code != 200:
         return set()
     traces = answer.json()["data"]
@@ -75,8 +73,8 @@ def lines_query(trace_id: str) -> str:
 def lines_of(loki: str, trace_id: str) -> list[str]:
     """Return the log lines of a trace, once both examples have one."""
     query, now = lines_query(trace_id), time.time_ns()
-    answer = httpx.get(
-        f"{loki}/loki/api/v1/query_range", timeout=10,
+    answer = local.get(
+        f"{loki}/loki/api/v1/query_range",
         params={"query": query, "start": now - 600 * 10**9, "end": now, "limit": 100},
     )  # fmt: skip
     answer.raise_for_status()
@@ -91,8 +89,8 @@ def exemplar_of(prometheus: str, service: str, route: str) -> str:
     labels = f'service_name="{service}",http_route="{route}"'
     series = f"http_server_request_duration_seconds_bucket{{{labels}}}"
     now = time.time()
-    answer = httpx.get(
-        f"{prometheus}/api/v1/query_exemplars", timeout=10,
+    answer = local.get(
+        f"{prometheus}/api/v1/query_exemplars",
         params={"query": series, "start": now - 300, "end": now},
     )  # fmt: skip
     answer.raise_for_status()

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from baseline import stack, trace
+from baseline import local, stack, trace
 from tests.support import ROOT
 
 
@@ -28,7 +28,7 @@ def compose(*arguments: str) -> str:
 
 def prometheus(path: str, **parameters: Any) -> Any:
     """Ask Prometheus' API and return the data; fails when it refuses."""
-    answer = httpx.get(f"{trace.address('prometheus')}/api/v1/{path}", params=parameters)
+    answer = local.get(f"{trace.address('prometheus')}/api/v1/{path}", params=parameters)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
 
@@ -36,7 +36,7 @@ def prometheus(path: str, **parameters: Any) -> Any:
 def lines(query: str) -> list[tuple[dict[str, str], str, str]]:
     """Return labels, nanoseconds and text of each line that a LogQL query finds, of ten minutes."""
     now = time.time_ns()
-    answer = httpx.get(
+    answer = local.get(
         f"{trace.address('loki')}/loki/api/v1/query_range",
         params={"query": query, "start": now - 600 * 10**9, "end": now, "limit": 1000},
     )

@@ -4,11 +4,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
-from baseline import trace
+from baseline import local, trace
 from tests.e2e.support import eventually, prometheus, report
 from tests.support import ROOT
 
@@ -26,13 +25,13 @@ def post(*alerts: dict[str, str]) -> None:
     sent = [
         {"labels": labels, "annotations": {"summary": "a test"}, "endsAt": end} for labels in alerts
     ]
-    answer = httpx.post(f"{trace.address('alertmanager')}/api/v2/alerts", json=sent)
+    answer = local.post(f"{trace.address('alertmanager')}/api/v2/alerts", json=sent)
     assert answer.status_code == 200, answer.text
 
 
 def held(service: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return a service's alerts in Alertmanager by name and environment."""
-    answer = httpx.get(
+    answer = local.get(
         f"{trace.address('alertmanager')}/api/v2/alerts",
         params={"filter": f'service_name="{service}"'},
     )
@@ -119,7 +118,7 @@ def test_the_team_is_told() -> None:
     )
 
     def told() -> set[tuple[str, str, str]]:
-        sent = httpx.get(f"{trace.address('webhook')}/notifications").json()
+        sent = local.get(f"{trace.address('webhook')}/notifications").json()
         return {
             (one["receiver"], one["team"], shown["labels"]["alertname"])
             for one in sent
@@ -133,7 +132,7 @@ def test_the_team_is_told() -> None:
 
 def test_the_watchdog_reaches_the_dead_mans_switch() -> None:
     """Again and again, and nobody else is told."""
-    sent = httpx.get(f"{trace.address('webhook')}/notifications").json()
+    sent = local.get(f"{trace.address('webhook')}/notifications").json()
     told = [
         one["receiver"] for one in sent if one["alerts"][0]["labels"]["alertname"] == "Watchdog"
     ]

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
-from baseline import stack, trace
+from baseline import local, stack, trace
 from tests.e2e.support import eventually, grafana_runs, lines, prometheus, report
 from tests.support import ROOT
 
@@ -78,7 +77,7 @@ def test_links_from_a_trace_return_data() -> None:
     tags = 'service_name="orders"'
     for query in jaeger["tracesToMetrics"]["queries"]:
         assert prometheus("query", query=query["query"].replace("$$__tags", tags))["result"]
-    placed = httpx.post(f"{stack.example('orders')}/orders", json={"item": "a", "amount_cents": 1})
+    placed = local.post(f"{stack.example('orders')}/orders", json={"item": "a", "amount_cents": 1})
     trace_id = placed.headers["traceresponse"].split("-")[1]
     asked = jaeger["tracesToLogsV2"]["query"]
     query = asked.replace("$${__tags}", tags).replace("$${__trace.traceId}", trace_id)
@@ -123,5 +122,5 @@ def test_grafana_loads_them() -> None:
     if not grafana_runs():
         pytest.skip("Grafana's image cannot be pulled here")
     for uid in DASHBOARDS:
-        answer: Any = httpx.get(f"{trace.address('grafana')}/api/dashboards/uid/{uid}")
+        answer: Any = local.get(f"{trace.address('grafana')}/api/dashboards/uid/{uid}")
         assert answer.status_code == 200

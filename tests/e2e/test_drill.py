@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import yaml
 
+from baseline import local
 from baseline.drill import ALERTS, OUTAGE
 from tests.e2e.support import eventually, report, run, value
 
@@ -33,7 +33,7 @@ def test_drill_of_a_service_of_ones_own(third: Path, container: str) -> None:
     """Its outage is drilled by stopping its container; the trace is of a request from before."""
     port = yaml.safe_load((third / ".copier-answers.yml").read_text())["port"]
     url = f"http://127.0.0.1:{port}"
-    eventually(lambda: httpx.get(f"{url}/greetings/ada").status_code == 200)
+    eventually(lambda: local.get(f"{url}/greetings/ada").status_code == 200)
     counted = 'sum(http_server_request_duration_seconds_count{service_name="third"})'
     eventually(lambda: value(counted) >= 1)
     start = time.monotonic()

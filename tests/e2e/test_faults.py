@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from baseline import stack, trace
+from baseline import local, stack, trace
 from tests.e2e.support import compose, eventually, lines, report, run
 from tests.e2e.test_signals import ORDERS, order
 
@@ -42,7 +42,7 @@ def test_outage_of_jaeger_loses_no_span() -> None:
             time.sleep(0.2)
         restart.join()
     jaeger = trace.address("jaeger")
-    eventually(lambda: httpx.get(f"{jaeger}/api/services").status_code == 200, 30)
+    eventually(lambda: local.get(f"{jaeger}/api/services").status_code == 200, 30)
     missing = set(trace_ids)
 
     def arrived() -> bool:
@@ -110,12 +110,12 @@ def test_secret_is_found_nowhere() -> None:
             {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]},
         ),
     ):
-        assert httpx.post(f"{OTLP}/v1/{path}", json=data).status_code == 200
+        assert local.post(f"{OTLP}/v1/{path}", json=data).status_code == 200
 
     jaeger = trace.address("jaeger")
 
     def stored_trace() -> str:
-        answer = httpx.get(f"{jaeger}/api/traces/{trace_id}")
+        answer = local.get(f"{jaeger}/api/traces/{trace_id}")
         return answer.text if marker in answer.text else ""
 
     def stored_lines() -> str:

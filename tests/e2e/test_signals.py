@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from baseline import stack, trace
+from baseline import local, stack, trace
 from baseline.targets import TARGETS
 from tests.e2e.support import compose, eventually, lines, prometheus, report, run, value
 from tests.support import ROOT
@@ -23,7 +22,7 @@ ORDERS = stack.example("orders")
 
 def order() -> str:
     """Place an order and return the id of its trace."""
-    placed = httpx.post(f"{ORDERS}/orders", json={"item": "book", "amount_cents": 1000})
+    placed = local.post(f"{ORDERS}/orders", json={"item": "book", "amount_cents": 1000})
     assert placed.status_code == 201
     return placed.headers["traceresponse"].split("-")[1]
 
@@ -61,7 +60,7 @@ def test_targets_have_the_labels() -> None:
 
 def test_loki_holds_what_was_printed() -> None:
     """Each line of a container is in Loki with its time and each of its fields, and no others."""
-    failed = httpx.get(f"{ORDERS}/faults/error").headers["traceresponse"].split("-")[1]
+    failed = local.get(f"{ORDERS}/faults/error").headers["traceresponse"].split("-")[1]
     trace_ids = {failed, *(order() for _ in range(5))}
     printed = []
     for service in ("orders", "payments"):
@@ -123,7 +122,7 @@ def test_jaegers_monitor_has_data() -> None:
         }  # fmt: skip
 
         def points(metric: str = metric, parameters: dict[str, object] = parameters) -> list[float]:
-            answer = httpx.get(f"{jaeger}/api/metrics/{metric}", params=parameters)  # type: ignore[arg-type]
+            answer = local.get(f"{jaeger}/api/metrics/{metric}", params=parameters)  # type: ignore[arg-type]
             assert answer.status_code == 200, answer.text
             return [
                 point["gaugeValue"]["doubleValue"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from baseline import local
 from tests.support import Service, free_port
 
 GREETING = "/greetings/Ada"
@@ -69,7 +69,7 @@ def send(service: Service, count: int) -> Traffic:
 
 def metric(service: Service, name: str, **labels: str) -> float:
     """Return the value of a sample in `/metrics`."""
-    text = httpx.get(service.url + "/metrics", timeout=10).text
+    text = local.get(service.url + "/metrics", timeout=10).text
     (value,) = [
         sample.value
         for family in text_string_to_metric_families(text)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from baseline import local
 from tests.faults.service import metric, running
 from tests.support import Collector, Service, wait_for
 
@@ -32,7 +33,7 @@ class Observed:
 
     def get(self, path: str) -> tuple[httpx.Response, str]:
         """Send a request and return the response with its trace id."""
-        response = httpx.get(self.service.url + path)
+        response = local.get(self.service.url + path)
         return response, response.headers["traceresponse"].split("-")[1]
 
     def lines(self, trace_id: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from baseline import local
 from tests.faults.service import GREETING, metric, running, send
 from tests.support import Collector, Service, wait_for
 
@@ -49,7 +50,7 @@ class Server:
 
     def series(self) -> int:
         """Return how many series `/metrics` has."""
-        text = httpx.get(self.service.url + "/metrics").text
+        text = local.get(self.service.url + "/metrics").text
         return sum(not line.startswith("#") for line in text.splitlines())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from baseline import local
 from tests.faults.collector import FAULTS, FaultyCollector
 from tests.faults.service import GREETING, Traffic, metric, running, send
 from tests.support import Collector, Service, wait_for
@@ -32,7 +33,7 @@ def begin(service: Service, path: str) -> threading.Thread:
 
     def ask() -> None:
         with contextlib.suppress(httpx.TransportError):
-            httpx.get(service.url + path, timeout=60)
+            local.get(service.url + path, timeout=60)
 
     before = metric(service, "http_server_active_requests")
     asking = threading.Thread(target=ask, daemon=True)
@@ -73,10 +74,10 @@ def test_stop_is_announced(folder: Path, tmp_path: Path) -> None:
 def test_what_was_begun_is_finished(folder: Path, tmp_path: Path) -> None:
     """A request in flight is answered and a background task ends, both after the drain."""
     with running(folder, tmp_path / "out", SHUTDOWN_DRAIN_SECONDS="0") as service:
-        httpx.get(service.url + "/faults/background?seconds=2")
+        local.get(service.url + "/faults/background?seconds=2")
         answers: list[httpx.Response] = []
         slow = threading.Thread(
-            target=lambda: answers.append(httpx.get(service.url + "/faults/slow?seconds=2"))
+            target=lambda: answers.append(local.get(service.url + "/faults/slow?seconds=2"))
         )
         slow.start()
         wait_for(lambda: metric(service, "http_server_active_requests") == 1)
@@ -166,7 +167,7 @@ def test_second_signal_ends_at_once(folder: Path, tmp_path: Path) -> None:
     with running(folder, tmp_path / "out") as service:
         begin(service, NEVER_ENDING["thread"])
         service.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: httpx.get(service.url + "/ready").status_code == 503)
+        wait_for(lambda: local.get(service.url + "/ready").status_code == 503)
         assert terminate(service) < 1
         assert service.process.returncode == 128 + signal.SIGTERM
 

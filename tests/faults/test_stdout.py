@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from baseline import local
 from tests.faults.service import metric, running, send
 from tests.support import Collector, Service, free_port, wait_for
 
@@ -100,10 +100,10 @@ def test_blocked_inside_a_line(folder: Path, pipe: Pipe) -> None:
     with running(folder, pipe.path) as service:
         pipe.read()
         for length in (10_000, 10_000, 100):
-            assert httpx.get(f"{service.url}/faults/line?length={length}").status_code == 200
+            assert local.get(f"{service.url}/faults/line?length={length}").status_code == 200
         for _ in range(10):
             pipe.read()
-            httpx.get(f"{service.url}/faults/line?length=100")
+            local.get(f"{service.url}/faults/line?length=100")
         pipe.read()
         texts = [len(line["text"]) for line in pipe.lines() if line["event"] == "long line"]
         assert texts[0] == 10_000
