@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
+from tests.standstill import pytest_collection_modifyitems, pytest_runtest_setup
 from tests.support import ROOT, Collector, Service, free_port
 from tools import build
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup"]  # hooks
 
 collect_ignore = ["inside"]  # run inside a generated service, by test_inside.py
 
