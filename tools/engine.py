@@ -81,7 +81,7 @@ def python_image(image: str) -> None:
         (root / "usr/bin/python").symlink_to("python3")
         for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
             marker.unlink()  # the image is Python's own, as the official one is
-        for bytecode in root.glob("usr/lib/python3*/**/__pycache__"):
+        for bytecode in root.glob("usr/lib/python3.*/**/__pycache__"):
             shutil.rmtree(bytecode)  # which the official one does not have
         if CERTIFICATES.exists():  # a network may have an authority of its own
             shutil.copy2(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
