@@ -1,4 +1,5 @@
-# Every target sets up what it needs: a .venv in this folder, with uv in it when there is no uv.
+# Every target sets up what it needs: a .venv in this folder, with uv in it when there is no uv, and
+# with bytecode: where Python may write none, each of many processes would compile its imports.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)

@@ -10,11 +10,21 @@ from pathlib import Path
 import pytest
 from copier import run_copy
 
-from tests.standstill import pytest_collection_modifyitems, pytest_runtest_setup
+from tests.standstill import (
+    pytest_collection_modifyitems,
+    pytest_handlecrashitem,
+    pytest_runtest_makereport,
+    pytest_runtest_setup,
+)
 from tests.support import ROOT, Collector, Service, free_port
 from tools import build
 
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup"]  # hooks
+__all__ = [  # hooks
+    "pytest_collection_modifyitems",
+    "pytest_handlecrashitem",
+    "pytest_runtest_makereport",
+    "pytest_runtest_setup",
+]
 
 collect_ignore = ["inside"]  # run inside a generated service, by test_inside.py
 
@@ -24,13 +34,16 @@ Render = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def clean_git() -> Iterator[None]:
-    """The machine's git configuration and telemetry variables change no test."""
+def clean_environment() -> Iterator[None]:
+    """The machine's git configuration, telemetry variables and proxy change no test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("OTEL_", "GIT_"))]:
             patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+        for name in ("NO_PROXY", "no_proxy"):  # services export to this machine
+            here = "127.0.0.1,localhost"
+            patch.setenv(name, f"{os.environ[name]},{here}" if os.environ.get(name) else here)
         for who in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{who}_NAME", "Somebody")
             patch.setenv(f"GIT_{who}_EMAIL", "somebody@example.com")

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
 import pytest
 
 from baseline import faults, local
@@ -17,6 +18,8 @@ class Broken(BaseHTTPRequestHandler):
         self.send_response(500)
         self.send_header("content-length", "0")
         self.end_headers()
+
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
@@ -36,11 +39,12 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.server_close()
 
 
-def test_local(url: str) -> None:
+@pytest.mark.parametrize("ask", [local.get, local.post])
+def test_waiting(url: str, ask: Callable[[str], httpx.Response]) -> None:
     """By every command that waits for a service or a component."""
-    assert local.get(url).status_code == 500
+    assert ask(url).status_code == 500
 
 
-def test_faults(url: str) -> None:
+def test_drill(url: str) -> None:
     """By the drill."""
     assert asyncio.run(faults.check(url, is_slow=False)) == ""

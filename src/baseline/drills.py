@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-import httpx
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from baseline import stack, template
+from baseline import local, stack, template
 from baseline.drill import ERRORS, LATENCY, OUTAGE, STEPS, Drill, Progress
 from baseline.faults import Target
 from baseline.monitor import Monitor
@@ -60,7 +59,7 @@ def run(console: Console, targets: Mapping[str, Target], speed: int) -> int:
 
 async def _drills(targets: Mapping[str, Target], speed: int, progress: list[Progress]) -> list[str]:
     """Run all drills to their ends and return the reasons of those that failed."""
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+    async with local.client() as client:
         drills = [
             Drill(alert, target, speed, Monitor(client), shown).run()
             for (alert, target), shown in zip(targets.items(), progress, strict=True)

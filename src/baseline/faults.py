@@ -9,6 +9,8 @@ from typing import Final
 
 import httpx
 
+from baseline import local
+
 REQUESTS_PER_SECOND: Final = 10
 LONGEST_SECONDS: Final = 30.0
 
@@ -58,7 +60,7 @@ async def stopped(container: str) -> AsyncIterator[None]:
 async def check(url: str, *, is_slow: bool) -> str:
     """Ask a fault route once; returns why it is none, or an empty text."""
     try:
-        async with _client() as client:
+        async with local.client(timeout=LONGEST_SECONDS) as client:
             answer = await client.get(url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"{url}: {error or type(error).__name__}"
@@ -69,14 +71,13 @@ async def check(url: str, *, is_slow: bool) -> str:
 
 
 async def _send(url: str) -> None:
-    async with _client() as client, asyncio.TaskGroup() as group:
+    async with (
+        local.client(timeout=LONGEST_SECONDS) as client,
+        asyncio.TaskGroup() as group,
+    ):
         while True:
             group.create_task(_once(client, url))
             await asyncio.sleep(1 / REQUESTS_PER_SECOND)
-
-
-def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=LONGEST_SECONDS, trust_env=False)  # past any proxy
 
 
 async def _once(client: httpx.AsyncClient, url: str) -> None:

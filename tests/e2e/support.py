@@ -54,7 +54,7 @@ def value(query: str) -> float:
     return float(found[0]["value"][1]) if found else 0.0
 
 
-def eventually(what: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
     """Return the first true answer; fails after `seconds`. A component may be starting."""
     end = time.monotonic() + seconds
     while True:

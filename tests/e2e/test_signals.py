@@ -138,7 +138,7 @@ def test_jaegers_monitor_has_data() -> None:
 def test_new_service_in_a_container_joins() -> None:
     """`docker compose up` in its folder is all: its metrics are there within 30 seconds."""
     start = time.monotonic()
-    eventually(lambda: value('up{service_name="third",team="checkout"}') == 1)
+    eventually(lambda: value('up{service_name="third",team="checkout"}') == 1, 30)
     report("a new service is scraped", f"{time.monotonic() - start:.0f} s")
 
 
