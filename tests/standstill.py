@@ -59,11 +59,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.flaky(reruns=RUNS - 1, condition=happened))
 
 
+def forget() -> None:
+    """Begin anew on each CPU."""
+    for watch in _watches:
+        watch.forget()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Look at one run of one test, its fixtures included."""
-    for watch in _watches:
-        watch.forget()
+    forget()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -71,7 +76,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """A teardown that fails judges the tests before it too: no run of the last one alone."""
     report = yield
     if report.when == "teardown" and report.failed:
-        pytest_runtest_setup()
+        forget()
     return report
 
 

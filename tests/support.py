@@ -14,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -74,10 +73,7 @@ class Service:
         def answers() -> bool:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service ended: {self._said()}")
-            try:
-                return local.get(self.url + "/healthz").status_code == 200
-            except httpx.TransportError:
-                return False
+            return local.answers(self.url + "/healthz")
 
         try:
             wait_for(answers, 60)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from baseline import cli, drill, drills, links, stack
+from baseline import cli, drill, drills, links, local, stack
 from baseline.drill import ERRORS, LATENCY, OUTAGE, Drill, Progress
 from baseline.faults import Target
 from baseline.links import DeadLinkError
@@ -251,7 +251,7 @@ def test_rules_are_restored_whatever_happens(
     monkeypatch.setattr(drills, "STATE", tmp_path)
     monkeypatch.setattr(stack, "restart", lambda names, variables: calls.append(variables))
     monkeypatch.setattr(stack, "is_ready", lambda component: True)
-    monkeypatch.setattr(stack, "answers", lambda address: True)
+    monkeypatch.setattr(local, "answers", lambda address: True)
 
     async def broken(*_: object) -> list[str]:
         assert "[1m]" in (Path(calls[-1]["BASELINE_RULES"]) / "services.yml").read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from baseline import cli, stack, targets
+from baseline import cli, local, stack, targets
 from tests.support import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -20,7 +20,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Docker and its plugin are there, no component answers, and no state is kept."""
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(stack, "succeeds", lambda *command: True)
-    monkeypatch.setattr(stack, "answers", lambda address: False)
+    monkeypatch.setattr(local, "answers", lambda address: False)
     monkeypatch.setattr(targets, "TARGETS", tmp_path / "targets")
     stack.environment.cache_clear()
 

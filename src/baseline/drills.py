@@ -104,7 +104,7 @@ def _check(targets: Iterable[Target]) -> None:
         if component.name != "grafana" and not stack.is_ready(component):
             raise StackError(f"{component.name} is not up: make up PROFILE=examples")
     for target in targets:
-        if not stack.answers(f"{target.url}/healthz"):
+        if not local.answers(f"{target.url}/healthz"):
             raise StackError(f"{target.service} does not answer at {target.url}/healthz: start it")
 
 

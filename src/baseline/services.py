@@ -10,10 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from baseline import local, template
 
@@ -117,8 +116,7 @@ def start(name: str, folder: Path, port: int, variables: dict[str, str]) -> Serv
 def wait_until_ready(services: list[Service]) -> None:
     """Wait until each service answers /ready with 200; raises ServiceError when one does not."""
     for service in services:
-        poll(lambda service=service: _is_ready(service), START_SECONDS)  # type: ignore[misc]
-        if not _is_ready(service):
+        if not poll(partial(_is_ready, service), START_SECONDS):
             raise ServiceError(f"{service.name} is not ready within {START_SECONDS:.0f} s")
 
 
@@ -148,10 +146,7 @@ def stop(services: list[Service]) -> None:
 def _is_ready(service: Service) -> bool:
     if service.process.poll() is not None:
         raise ServiceError(f"{service.name} ended at its start: {_last_words(service)}")
-    try:
-        return local.get(f"{service.url}/ready", timeout=2).status_code == 200
-    except httpx.TransportError:
-        return False
+    return local.answers(f"{service.url}/ready")
 
 
 def _last_words(service: Service) -> str:

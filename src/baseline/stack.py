@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -73,15 +72,7 @@ def example(name: str) -> str:
 
 def is_ready(component: Component) -> bool:
     """Say whether a component answers that it is ready."""
-    return answers(url(component, component.ready))
-
-
-def answers(address: str) -> bool:
-    """Say whether something answers 200 there."""
-    try:
-        return local.get(address, timeout=2).status_code == 200
-    except httpx.TransportError:
-        return False
+    return local.answers(url(component, component.ready))
 
 
 def up(console: Console, examples: bool) -> int:
@@ -118,7 +109,7 @@ def _wait_for(names: Sequence[str], say: Callable[[Sequence[str]], None]) -> Non
     waiting = [name for name in ready if name in names]
     while waiting and time.monotonic() < end:
         say(waiting)
-        waiting = [name for name in waiting if not answers(ready[name])]
+        waiting = [name for name in waiting if not local.answers(ready[name])]
         time.sleep(0.2)
     if waiting:
         name = waiting[0]
