@@ -26,6 +26,8 @@ Start = Callable[..., Service]
         ("HOST", ",", "at least 1 item"),
         ("SHUTDOWN_DRAIN_SECONDS", "-1", "greater than or equal to 0"),
         ("PUBLIC_ENDPOINT", "perhaps", "boolean"),
+        ("SSL_CERT_FILE", "/absent.pem", "not point to a file"),
+        ("SSL_CERT_DIR", "/absent", "not point to a directory"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "'always_on'"),
         ("OTEL_TRACES_EXPORTER", "console", "'otlp'"),
         ("OTEL_LOGS_EXPORTER", "console", "'otlp'"),

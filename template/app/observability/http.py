@@ -52,9 +52,7 @@ class HttpClient(httpx.AsyncClient):
 
 def create_client(tracing: Tracing, metrics: Metrics, total_seconds: float) -> HttpClient:
     """Return the client of a service; it is closed when the service stops."""
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
-    transport = httpx.AsyncHTTPTransport(limits=limits)
-    return HttpClient(TracedTransport(transport, tracing, metrics), total_seconds)
+    return HttpClient(TracedTransport(_LateTransport(), tracing, metrics), total_seconds)
 
 
 def _shared_client(request: Request) -> HttpClient:
@@ -64,6 +62,32 @@ def _shared_client(request: Request) -> HttpClient:
 
 Http = Annotated[HttpClient, Depends(_shared_client)]
 """The shared client as a route's parameter: `async def route(http: Http): ...`."""
+
+
+class _LateTransport(httpx.AsyncBaseTransport):
+    """httpx's own transport, opened by the first call, in a thread.
+
+    It reads the root certificates, which takes as long as a tenth of a start: no start waits for
+    them, and neither does the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._opened: httpx.AsyncBaseTransport | None = None
+        self._opening = asyncio.Lock()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await asyncio.to_thread(_open)
+        return await self._opened.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        if self._opened is not None:
+            await self._opened.aclose()
+
+
+def _open() -> httpx.AsyncBaseTransport:
+    return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MAX_CONNECTIONS))
 
 
 class TracedTransport(httpx.AsyncBaseTransport):

@@ -58,10 +58,10 @@ def write(level: str, event: str, logger: str, fields: Mapping[str, Any]) -> Non
 def write_access_line(level: str, logger: str, ids: Ids | None, fields: Mapping[str, Any]) -> None:
     """Write the one line that each request gets; `fields` must be clean already."""
     if LEVELS[level] >= _lowest:
+        line = {**_header(level, names.ACCESS_EVENT, logger, ids), **fields}
         bound = get_contextvars()
-        line = _header(level, names.ACCESS_EVENT, logger, ids)
         # Where there is too much for a line, what was bound goes first.
-        _write(render({**line, **fields}, clean(bound) if bound else bound, MAX_ACCESS_LINE))
+        _write(render(line, clean(bound) if bound else bound, MAX_ACCESS_LINE))
 
 
 def report(level: str, event: str, error: BaseException, logger: str) -> None:

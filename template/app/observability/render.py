@@ -51,19 +51,19 @@ def text_of(value: object) -> str:
         return "<its str failed>"
 
 
-def render(line: Mapping[str, Any], fields: Mapping[str, Any], longest: int) -> bytes:
+def render(line: dict[str, Any], fields: Mapping[str, Any], longest: int) -> bytes:
     """Return one JSON object of at most `longest` bytes; where both have a key, `line` wins.
 
     Both must be clean. A line that is too long loses the ends of its long values, then its fields,
     and says so.
     """
-    whole = {**line, **fields, **line}
+    whole = {**line, **fields, **line} if fields else line
     data, limit = encode(whole), longest // 2
     while len(data) > longest and limit >= SHORTEST:
         data = encode({**_cut(whole, limit), names.TRUNCATED: True})
         limit //= 2
     if len(data) > longest:
-        data = encode({**_cut(dict(line), SHORTEST), names.TRUNCATED: True})
+        data = encode({**_cut(line, SHORTEST), names.TRUNCATED: True})
     return data
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from opentelemetry.semconv.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.types import DirectoryPath, FilePath
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from .redaction import sanitizer
@@ -60,6 +61,8 @@ class ObservabilitySettings(BaseSettings):
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     shutdown_timeout_seconds: Seconds = 18.0
     http_client_timeout_seconds: Seconds = 10.0
+    ssl_cert_file: FilePath | None = None
+    ssl_cert_dir: DirectoryPath | None = None
 
     otel_sdk_disabled: Literal["true", "false"] = "false"
     otel_service_name: str | None = None

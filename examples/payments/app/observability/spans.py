@@ -31,6 +31,13 @@ from opentelemetry.util.types import AnyValue, Attributes
 from . import lines
 
 _UNSET: Final = Status()
+_FLAGS: Final = {
+    (sampled, random): TraceFlags(
+        TraceFlags.SAMPLED * sampled | TraceFlags.RANDOM_TRACE_ID * random
+    )
+    for sampled in (False, True)
+    for random in (False, True)
+}
 
 
 @dataclass(frozen=True)
@@ -50,14 +57,12 @@ class ServerSpans:
         decided = self.provider.sampler.should_sample(
             context, trace_id, name, SpanKind.SERVER, None, links
         )
-        decision = decided.decision
-        flags = TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT
-        if parent.trace_flags.random_trace_id if parent else ids.is_trace_id_random():
-            flags |= TraceFlags.RANDOM_TRACE_ID
+        sampled = decided.decision is Decision.RECORD_AND_SAMPLE
+        random = parent.trace_flags.random_trace_id if parent else ids.is_trace_id_random()
         span_context = SpanContext(
-            trace_id, ids.generate_span_id(), False, TraceFlags(flags), decided.trace_state
+            trace_id, ids.generate_span_id(), False, _FLAGS[sampled, random], decided.trace_state
         )
-        if decision is Decision.DROP:
+        if decided.decision is Decision.DROP:
             return NonRecordingSpan(span_context)
         span = ServerSpan(self, name, span_context, parent, decided.attributes, links)
         self.processor.on_start(span, context)  # type: ignore[arg-type]  # all that one may do with it

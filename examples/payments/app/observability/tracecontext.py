@@ -53,7 +53,7 @@ class Ids(NamedTuple):
 def ids_of(span: Span) -> Ids | None:
     """Return the ids of a span, or None when there is no trace."""
     trace_id, span_id, _, flags, _, is_valid = span.get_span_context()
-    return Ids(f"{trace_id:032x}", f"{span_id:016x}", flags) if is_valid else None
+    return Ids(trace_id.to_bytes(16).hex(), span_id.to_bytes(8).hex(), flags) if is_valid else None
 
 
 class TraceContext(TextMapPropagator):
