@@ -1,6 +1,10 @@
 """The shared client: trace context on every hop, time limits, bounded series, no secret kept."""
 
 import asyncio
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -11,6 +15,7 @@ from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from app.main import create_app
 from app.observability import Http
 from app.observability.http import HttpClient, TotalTimeout
 from app.observability.testing import Metric, Upstream
@@ -114,6 +119,41 @@ def test_total_limit() -> None:
     with pytest.raises(TotalTimeout):
         asyncio.run(call())
     assert time.monotonic() - start < 2
+
+
+def test_no_start_waits_for_what_calls_and_exports_need() -> None:
+    """Creating the application loads neither a transport with its certificates nor an exporter."""
+    program = "import sys; from app.main import create_app; create_app(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True, capture_output=True, text=True,
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert "app.observability.http" in loaded
+    assert not loaded & {"httpcore", "requests", "google.protobuf"}
+
+
+def test_the_first_calls_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thread, so that the event loop goes on while the certificates are read."""
+    opened: list[threading.Thread] = []
+
+    class Slow(httpx.MockTransport):
+        def __init__(self, **_: object) -> None:
+            opened.append(threading.current_thread())
+            time.sleep(0.1)  # long enough for the second call to come
+            super().__init__(lambda _: httpx.Response(204))
+
+    async def calls() -> None:
+        client = create_app().state.observability.http
+        both = asyncio.gather(*(client.get("http://first.example/") for _ in range(2)))
+        assert [response.status_code for response in await both] == [204, 204]
+        await client.aclose()
+
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", Slow)
+    asyncio.run(calls())
+    (thread,) = opened
+    assert thread is not threading.main_thread()
 
 
 def test_every_limit_is_set(app: FastAPI) -> None:

@@ -13,14 +13,6 @@ from opentelemetry.sdk.trace import (
 )
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import (
-    ALWAYS_OFF,
-    ALWAYS_ON,
-    Decision,
-    ParentBased,
-    Sampler,
-    SamplingResult,
-)
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     Link,
@@ -32,12 +24,17 @@ from opentelemetry.trace import (
     StatusCode,
     TraceFlags,
     TraceState,
+    get_current_span,
     set_span_in_context,
 )
 
+from app.observability.sampling import HeadSampler
 from app.observability.spans import ServerSpan, ServerSpans
 
 Deed = Callable[[Span], object]
+
+EVERYTHING = HeadSampler(1, follow=True)
+ROOT = Context()
 
 
 class Fixed:
@@ -53,16 +50,6 @@ class Fixed:
         return True
 
 
-class RecordsOnly(Sampler):
-    """Records every span and samples none, with an attribute of its own."""
-
-    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
-        return SamplingResult(Decision.RECORD_ONLY, {"by": "the sampler"})
-
-    def get_description(self) -> str:
-        return "RecordsOnly"
-
-
 def caller(flags: int, state: str = "") -> Context:
     """A context with a remote span."""
     members = TraceState.from_header([state])
@@ -71,7 +58,7 @@ def caller(flags: int, state: str = "") -> Context:
 
 
 def both(
-    deed: Deed, sampler: Sampler = ALWAYS_ON, context: Context | None = None,
+    deed: Deed, sampler: HeadSampler = EVERYTHING, context: Context = ROOT,
     links: tuple[Link, ...] = (), **limits: int,
 ) -> tuple[list[ReadableSpan], list[ReadableSpan], tuple[SpanContext, SpanContext]]:  # fmt: skip
     """Do the same to a span of ours and to one of the SDK; return what processors got."""
@@ -81,13 +68,13 @@ def both(
         span_limits=SpanLimits(**limits), shutdown_on_exit=False,
     )  # fmt: skip
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    ours = ServerSpans(provider, processors, SpanLimits(**limits), InstrumentationScope("x", ""))
+    scope = InstrumentationScope("x", "")
+    ours = ServerSpans(provider, sampler, processors, SpanLimits(**limits), scope)
+    parent = get_current_span(context).get_span_context() if context else None
     found, contexts = [], []
     for start in (
-        lambda: ours.start("GET", context or Context(), links),
-        lambda: provider.get_tracer("x").start_span(
-            "GET", context or Context(), SpanKind.SERVER, links=links
-        ),
+        lambda: ours.start("GET", context, parent, links),
+        lambda: provider.get_tracer("x").start_span("GET", context, SpanKind.SERVER, links=links),
     ):
         span = start()
         contexts.append(span.get_span_context())
@@ -168,14 +155,16 @@ def test_keeps_the_limits(limits: dict[str, int]) -> None:
     assert told(ours[0]) == told(theirs[0])
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF, ParentBased(ALWAYS_OFF), RecordsOnly()])
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize("follow", [True, False])
 @pytest.mark.parametrize(
     "context",
-    [None, caller(1, "vendor=1"), caller(0), caller(3), caller(2)],
+    [ROOT, caller(1, "vendor=1"), caller(0), caller(3), caller(2)],
     ids=["root", "sampled", "not sampled", "sampled and random", "random"],
 )
-def test_samples_as_the_sdk(sampler: Sampler, context: Context | None) -> None:
-    """The sampler's decision, its attributes, the flags and the trace state are the same."""
+def test_samples_as_the_sdk(share: float, follow: bool, context: Context) -> None:
+    """The sampler's decision, the flags and the trace state are the same."""
+    sampler = HeadSampler(share, follow)
     ours, theirs, contexts = both(lambda span: span.is_recording(), sampler, context)
     assert contexts[0] == contexts[1]
     assert [told(span) for span in ours] == [told(span) for span in theirs]

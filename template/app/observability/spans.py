@@ -12,7 +12,6 @@ from typing import Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
@@ -24,11 +23,11 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    get_current_span,
 )
 from opentelemetry.util.types import AnyValue, Attributes
 
 from . import lines
+from .sampling import HeadSampler
 
 _UNSET: Final = Status()
 _FLAGS: Final = {
@@ -45,26 +44,24 @@ class ServerSpans:
     """Starts SERVER spans and hands them to the processors."""
 
     provider: TracerProvider
+    sampler: HeadSampler
     processor: SpanProcessor
     limits: SpanLimits
     scope: InstrumentationScope
 
-    def start(self, name: str, context: Context, links: Sequence[Link] = ()) -> Span:
-        """Start a child of the span in `context`, or the first span of a trace."""
-        caller = get_current_span(context).get_span_context()
-        parent, ids = caller if caller.is_valid else None, self.provider.id_generator
+    def start(
+        self, name: str, context: Context, parent: SpanContext | None, links: Sequence[Link]
+    ) -> Span:
+        """Start a child of `parent`, or the first span of a trace; `context` is for processors."""
+        ids = self.provider.id_generator
         trace_id = parent.trace_id if parent else ids.generate_trace_id()
-        decided = self.provider.sampler.should_sample(
-            context, trace_id, name, SpanKind.SERVER, None, links
-        )
-        sampled = decided.decision is Decision.RECORD_AND_SAMPLE
+        sampled = self.sampler.keeps(trace_id, parent)
         random = parent.trace_flags.random_trace_id if parent else ids.is_trace_id_random()
-        span_context = SpanContext(
-            trace_id, ids.generate_span_id(), False, _FLAGS[sampled, random], decided.trace_state
-        )
-        if decided.decision is Decision.DROP:
-            return NonRecordingSpan(span_context)
-        span = ServerSpan(self, name, span_context, parent, decided.attributes, links)
+        state = parent.trace_state if parent else None
+        own = SpanContext(trace_id, ids.generate_span_id(), False, _FLAGS[sampled, random], state)
+        if not sampled:
+            return NonRecordingSpan(own)
+        span = ServerSpan(self, name, own, parent, links)
         self.processor.on_start(span, context)  # type: ignore[arg-type]  # all that one may do with it
         return span
 
@@ -83,12 +80,11 @@ class ServerSpan(Span):
         name: str,
         context: SpanContext,
         parent: SpanContext | None,
-        attributes: Attributes,
         links: Sequence[Link],
     ) -> None:
         self._start = time.time_ns()
         self._origin, self.name, self._context, self._parent = origin, name, context, parent
-        self._attributes: dict[str, AnyValue] = dict(attributes) if attributes else {}
+        self._attributes: dict[str, AnyValue] = {}
         self._links, self._status, self._ended = links, _UNSET, False
         self._events: BoundedList[Event] | None = None
 

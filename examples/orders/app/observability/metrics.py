@@ -1,8 +1,6 @@
 """The service's metrics: prometheus-client instruments under OpenTelemetry's names."""
 
 import asyncio
-import time
-from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,6 +15,7 @@ from prometheus_client import (
 )
 
 from . import names
+from .durations import RequestDurations, labels_of
 from .export import SpanQueue
 from .exposition import TelemetryHealth
 from .settings import Identity
@@ -24,7 +23,6 @@ from .tracecontext import Ids
 
 LAG_INTERVAL: Final = 0.5
 IDLE_INTERVAL: Final = 0.01
-EXEMPLAR_SECONDS: Final = 1.0
 MAX_ADDRESSES: Final = 100
 # RFC 9110: what a route can only answer when something is broken
 PRECREATED: Final = ("500", "503")
@@ -48,14 +46,8 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.registry.register(TelemetryHealth(queue))
-        self._requests = Histogram(
-            names.REQUEST_DURATION,
-            "Time from the first byte of a request to the last byte of its response.",
-            [names.LABEL_METHOD, names.LABEL_ROUTE, names.LABEL_STATUS, names.LABEL_ERROR_TYPE],
-            buckets=names.DURATION_BUCKETS,
-            registry=self.registry,
-        )
-        self._series: dict[tuple[str, str, str], _Series] = {}
+        self.requests = RequestDurations()
+        self.registry.register(self.requests)
         self.active_requests = 0
         Gauge(
             names.ACTIVE_REQUESTS, "Requests being answered now.", registry=self.registry
@@ -105,16 +97,7 @@ class Metrics:
         """
         for method, route in routes:
             for status in PRECREATED:
-                self._request_series(method, route, status)
-
-    def request(
-        self, method: str, route: str, status: str, seconds: float, ids: Ids | None
-    ) -> None:
-        """Count one request that is over; a sampled span becomes the exemplar."""
-        series = self._series.get((method, route, status))
-        if series is None:
-            series = self._request_series(method, route, status)
-        series.observe(seconds, ids)
+                self.requests.create(method, route, status)
 
     def call(
         self, method: str, address: str, status: str, error: str, seconds: float, ids: Ids | None
@@ -150,32 +133,6 @@ class Metrics:
                 return
             await asyncio.sleep(IDLE_INTERVAL)
 
-    def _request_series(self, method: str, route: str, status: str) -> "_Series":
-        error = status if status >= "500" else ""
-        series = _Series(self._requests.labels(method, route, status, error))
-        return self._series.setdefault((method, route, status), series)
-
-
-class _Series:
-    """One series of the request histogram; a bucket takes a new exemplar once a second at most."""
-
-    __slots__ = ("_due", "_histogram")
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-        self._due = [0.0] * (len(names.DURATION_BUCKETS) + 1)
-
-    def observe(self, seconds: float, ids: Ids | None) -> None:
-        exemplar = None
-        if ids is not None and ids.flags & TraceFlags.SAMPLED:
-            bucket, now = bisect_left(names.DURATION_BUCKETS, seconds), time.monotonic()
-            if now >= self._due[bucket]:
-                self._due[bucket] = now + EXEMPLAR_SECONDS
-                exemplar = _exemplar(ids)
-        self._histogram.observe(seconds, exemplar)
-
 
 def _exemplar(ids: Ids | None) -> dict[str, str] | None:
-    if ids is None or not ids.flags & TraceFlags.SAMPLED:
-        return None
-    return {names.TRACE_ID: ids.trace_id, names.SPAN_ID: ids.span_id}
+    return labels_of(ids) if ids is not None and ids.flags & TraceFlags.SAMPLED else None

@@ -171,7 +171,7 @@ class _Request:
             fields[names.ERROR_TYPE] = type(error).__qualname__ if error else str(counted)
         metrics, span = self._outer.metrics, self._span
         metrics.active_requests -= 1
-        metrics.request(self._method, route, str(counted), seconds, self._ids)
+        metrics.requests.observe(self._method, route, str(counted), seconds, self._ids)
         if type(span) is ServerSpan:  # an abstract class makes isinstance a slow question
             self._describe(span, route, fields)
             if counted >= 500:

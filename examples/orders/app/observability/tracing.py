@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Span, Status, StatusCode
 
-from . import lines
+from . import lines, sampling
 from .export import SpanQueue
 from .settings import ObservabilitySettings
 from .spans import ServerSpans
@@ -25,6 +25,8 @@ from .tracecontext import TraceContext
 NAME: Final = "app.observability"
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+_NOTHING: Final = Context()
 
 _PROPAGATORS: dict[str, type[TextMapPropagator]] = {
     "tracecontext": TraceContext,
@@ -41,6 +43,8 @@ class Tracing:
     spans: ServerSpans | None
     """None when the SDK is disabled."""
     propagator: TextMapPropagator
+    carriers: frozenset[bytes]
+    """The headers that the propagator reads."""
     destination: str
     """Where spans go, in words: an endpoint, or why they go nowhere."""
     queue: SpanQueue | None
@@ -49,17 +53,26 @@ class Tracing:
 
     def server_span(self, headers: Headers, name: str) -> tuple[Span, Context]:
         """Start the SERVER span of a request and return it with the context that carries it."""
-        context = self.propagator.extract(headers, Context(), _getter)
+        context, parent = self._extract(headers), None
         links: Sequence[Link] = ()
-        if self.restart:
+        if context:
             caller = trace.get_current_span(context).get_span_context()
-            links = [Link(caller)] if caller.is_valid else ()
-            context = Context()
+            parent = caller if caller.is_valid else None
+        if self.restart:
+            links = [Link(parent)] if parent else links
+            context, parent = _NOTHING, None
         if self.spans is None:
             span = self.tracer.start_span(name, context)
         else:
-            span = self.spans.start(name, context, links)
+            span = self.spans.start(name, context, parent, links)
         return span, trace.set_span_in_context(span, context)
+
+    def _extract(self, headers: Headers) -> Context:
+        """Return what the caller sent. A request that begins a trace costs a look at the names."""
+        for name, _ in headers:
+            if name in self.carriers:
+                return self.propagator.extract(headers, Context(), _getter)
+        return _NOTHING
 
 
 def fail(span: Span, error: BaseException | None) -> None:
@@ -91,13 +104,14 @@ _getter = _AsgiHeaders()
 def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
     """Build the tracer provider and make it the process's own when there is none yet.
 
-    The sampler and the span limits are read from the environment by the SDK itself.
+    The span limits are read from the environment by the SDK itself.
     """
     # atexit is no place to flush: uvicorn ends the process by the signal it was sent.
     processors = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
-    limits = SpanLimits()
+    limits, sampler = SpanLimits(), sampling.sampler(settings)
     provider = TracerProvider(
-        resource=resource,
+        sampler,
+        resource,
         shutdown_on_exit=False,
         active_span_processor=processors,
         span_limits=limits,
@@ -122,10 +136,17 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
     tracer = provider.get_tracer(NAME)
     spans = None
     if settings.otel_sdk_disabled != "true":
-        spans = ServerSpans(provider, processors, limits, InstrumentationScope(NAME, ""))
-    destination = f"not exported: {silence}" if silence else str(settings.traces_endpoint)
+        scope = InstrumentationScope(NAME, "")
+        spans = ServerSpans(provider, sampler, processors, limits, scope)
     return Tracing(
-        provider, tracer, spans, propagator, destination, queue, settings.public_endpoint
+        provider,
+        tracer,
+        spans,
+        propagator,
+        carriers=frozenset(name.encode("latin-1") for name in propagator.fields),
+        destination=f"not exported: {silence}" if silence else str(settings.traces_endpoint),
+        queue=queue,
+        restart=settings.public_endpoint,
     )
 
 
