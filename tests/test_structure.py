@@ -47,10 +47,10 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def test_observability_can_be_read_in_one_sitting() -> None:
-    """No module over 200 lines, and the package stays under 2,200 lines of code."""
+    """No module over 200 lines, and the package stays under 2,300 lines of code."""
     assert not [path.name for path in MODULES if len(path.read_text().splitlines()) > 200]
     without_test_kit = [path for path in MODULES if path.name != "testing.py"]
-    assert sum(code_lines(path.read_text()) for path in without_test_kit) <= 2_200
+    assert sum(code_lines(path.read_text()) for path in without_test_kit) <= 2_300
 
 
 def test_observability_imports_nothing_else_from_app() -> None:
