@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from app.main import create_app
 from app.observability import Http
-from app.observability.http import HttpClient, TotalTimeout
+from app.observability.http import MAX_CONNECTIONS, HttpClient, TotalTimeout
 from app.observability.testing import Metric, Upstream
 
 COUNT = "http_client_request_duration_seconds_count"
@@ -134,26 +134,64 @@ def test_no_start_waits_for_what_calls_and_exports_need() -> None:
     assert not loaded & {"httpcore", "requests", "google.protobuf"}
 
 
-def test_the_first_calls_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a thread, so that the event loop goes on while the certificates are read."""
-    opened: list[threading.Thread] = []
+class SlowTransport(httpx.MockTransport):
+    """Stands in for httpx's own; it opens when it may."""
 
-    class Slow(httpx.MockTransport):
-        def __init__(self, **_: object) -> None:
-            opened.append(threading.current_thread())
-            time.sleep(0.1)  # long enough for the second call to come
-            super().__init__(lambda _: httpx.Response(204))
+    made: list["SlowTransport"]
+    may_open: threading.Event
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        self.limits, self.thread, self.closed = limits, threading.current_thread(), False
+        self.made.append(self)
+        self.may_open.wait(30)
+        super().__init__(lambda _: httpx.Response(204))
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> type[SlowTransport]:
+    """The transport that the client opens."""
+    monkeypatch.setattr(SlowTransport, "made", [], raising=False)
+    monkeypatch.setattr(SlowTransport, "may_open", threading.Event(), raising=False)
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", SlowTransport)
+    return SlowTransport
+
+
+def test_the_first_calls_open_one_transport(slow: type[SlowTransport]) -> None:
+    """In a thread, so that the event loop goes on meanwhile; the client closes it."""
 
     async def calls() -> None:
         client = create_app().state.observability.http
         both = asyncio.gather(*(client.get("http://first.example/") for _ in range(2)))
+        asyncio.get_running_loop().call_later(0.1, slow.may_open.set)
         assert [response.status_code for response in await both] == [204, 204]
         await client.aclose()
 
-    monkeypatch.setattr(httpx, "AsyncHTTPTransport", Slow)
     asyncio.run(calls())
-    (thread,) = opened
-    assert thread is not threading.main_thread()
+    (transport,) = slow.made
+    assert transport.thread is not threading.main_thread()
+    assert transport.limits.max_connections == MAX_CONNECTIONS
+    assert transport.closed
+
+
+def test_a_call_that_gives_up_leaves_the_transport_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, slow: type[SlowTransport]
+) -> None:
+    """Else a service with little CPU and short limits would open it for ever."""
+    monkeypatch.setenv("HTTP_CLIENT_TIMEOUT_SECONDS", "1")
+
+    async def calls() -> None:
+        client = create_app().state.observability.http
+        with pytest.raises(TotalTimeout):
+            await client.get("http://first.example/")
+        slow.may_open.set()
+        assert (await client.get("http://first.example/")).status_code == 204
+        await client.aclose()
+
+    asyncio.run(calls())
+    assert len(slow.made) == 1
 
 
 def test_every_limit_is_set(app: FastAPI) -> None:

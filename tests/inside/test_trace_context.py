@@ -201,3 +201,27 @@ def test_baggage_is_forwarded_when_asked_for(
             sent = upstream.requests[-1].headers
             assert sent["traceparent"].split("-")[1] == TRACE
             assert sent.get("baggage") == forwarded
+
+
+@pytest.mark.parametrize(("public", "forwarded"), [("false", "user=ada"), ("true", None)])
+@pytest.mark.parametrize("traceparent", [PARENT, None])
+def test_baggage_passes_no_public_edge(
+    monkeypatch: pytest.MonkeyPatch,
+    upstream: Upstream,
+    public: str,
+    forwarded: str | None,
+    traceparent: str | None,
+) -> None:
+    """Baggage comes through with a trace and without one, but not from outside."""
+    monkeypatch.setenv("OTEL_PROPAGATORS", "tracecontext,baggage")
+    monkeypatch.setenv("PUBLIC_ENDPOINT", public)
+    app = create_app(load_settings())
+    add_route(app)
+    headers = {"baggage": "user=ada"} | ({"traceparent": traceparent} if traceparent else {})
+    with TestClient(app) as client:
+        response = client.get("/call", headers=headers)
+    sent = upstream.requests[-1].headers
+    assert sent.get("baggage") == forwarded
+    trace_id = sent["traceparent"].split("-")[1]
+    assert trace_id == response.headers["traceresponse"].split("-")[1]
+    assert (trace_id == TRACE) is (traceparent is not None and public == "false")

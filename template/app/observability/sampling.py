@@ -1,6 +1,6 @@
 """Which traces are kept: the samplers that OTEL_TRACES_SAMPLER can name, as one decision.
 
-The SDK's own take six calls deep and a result object for what is one comparison of every request.
+The SDK's own make fourteen calls for it, and each request asks.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from opentelemetry.util.types import Attributes
 
 from .settings import ObservabilitySettings
 
-_LOW: Final = 2**64 - 1  # the part of a trace id that Level 1 of Trace Context has at random
+_LOW: Final = 2**64 - 1  # the bits of a trace id that the SDK's ratio sampler takes for random
 
 
 class HeadSampler(Sampler):

@@ -5,17 +5,19 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from opentelemetry.semconv.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic.types import DirectoryPath, FilePath
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from .redaction import sanitizer
-
-Environment = Literal["development", "test", "staging", "production"]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=600)]
-Milliseconds = Annotated[int, Field(gt=0)]
-Protocol = Literal["http/protobuf", "grpc"]
-Names = Annotated[tuple[str, ...], NoDecode]  # a comma-separated list in the variable
+from .values import (
+    CertificateFile,
+    Endpoint,
+    Environment,
+    Milliseconds,
+    Names,
+    Port,
+    Protocol,
+    Seconds,
+)
 
 SAMPLERS_WITH_RATIO = ("traceidratio", "parentbased_traceidratio")
 
@@ -61,8 +63,7 @@ class ObservabilitySettings(BaseSettings):
     shutdown_drain_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     shutdown_timeout_seconds: Seconds = 18.0
     http_client_timeout_seconds: Seconds = 10.0
-    ssl_cert_file: FilePath | None = None
-    ssl_cert_dir: DirectoryPath | None = None
+    ssl_cert_file: CertificateFile | None = None
 
     otel_sdk_disabled: Literal["true", "false"] = "false"
     otel_service_name: str | None = None
@@ -76,9 +77,9 @@ class ObservabilitySettings(BaseSettings):
         "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio",
     ] = "parentbased_always_on"  # fmt: skip
     otel_traces_sampler_arg: str | None = None
-    otel_exporter_otlp_endpoint: str | None = None
-    otel_exporter_otlp_traces_endpoint: str | None = None
-    otel_exporter_otlp_logs_endpoint: str | None = None
+    otel_exporter_otlp_endpoint: Endpoint | None = None
+    otel_exporter_otlp_traces_endpoint: Endpoint | None = None
+    otel_exporter_otlp_logs_endpoint: Endpoint | None = None
     otel_exporter_otlp_protocol: Protocol = "http/protobuf"
     otel_exporter_otlp_traces_protocol: Protocol | None = None
     otel_exporter_otlp_logs_protocol: Protocol | None = None
@@ -181,15 +182,4 @@ class ObservabilitySettings(BaseSettings):
             ratio = math.nan
         if not 0 <= ratio <= 1:
             raise ValueError("must be a ratio from 0 to 1")
-        return value
-
-    @field_validator(
-        "otel_exporter_otlp_endpoint",
-        "otel_exporter_otlp_traces_endpoint",
-        "otel_exporter_otlp_logs_endpoint",
-    )
-    @classmethod
-    def _endpoint(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must be a URL that starts with http:// or https://")
         return value

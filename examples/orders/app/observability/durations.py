@@ -38,6 +38,7 @@ class _Series:
     counts: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
     exemplars: list[Exemplar | None] = field(default_factory=lambda: [None] * len(_BOUNDS))
     due: list[float] = field(default_factory=lambda: [0.0] * len(_BOUNDS))
+    created: float = field(default_factory=time.time)
 
 
 class RequestDurations(Collector):
@@ -46,15 +47,18 @@ class RequestDurations(Collector):
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str], _Series] = {}
 
-    def create(self, method: str, route: str, status: str) -> _Series:
-        """Return a series, which starts at zero when it is new."""
-        return self._series.setdefault((method, route, status), _Series())
+    def create(self, method: str, route: str, status: str) -> None:
+        """Start a series at zero, unless there is one."""
+        self._series.setdefault((method, route, status), _Series())
 
     def observe(
         self, method: str, route: str, status: str, seconds: float, ids: Ids | None
     ) -> None:
         """Count one request; its bucket takes a sampled span as exemplar, one a second at most."""
-        series = self._series.get((method, route, status)) or self.create(method, route, status)
+        key = (method, route, status)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series()
         bucket = bisect_left(_BOUNDS, seconds)
         series.counts[bucket] += 1
         series.total += seconds
@@ -64,13 +68,13 @@ class RequestDurations(Collector):
                 series.due[bucket] = now + EXEMPLAR_SECONDS
                 series.exemplars[bucket] = Exemplar(labels_of(ids), seconds, time.time())
 
+    def describe(self) -> Iterable[Metric]:
+        """Yield the family without series: a registry refuses a second one of its name."""
+        yield _family()
+
     def collect(self) -> Iterable[Metric]:
         """Yield the family, as prometheus-client asks for it."""
-        family = HistogramMetricFamily(
-            names.REQUEST_DURATION,
-            "Time from the first byte of a request to the last byte of its response.",
-            labels=_LABELS,
-        )
+        family = _family()
         for (method, route, status), series in list(self._series.items()):
             buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [
                 (bound, count, exemplar) if exemplar else (bound, count)
@@ -78,9 +82,16 @@ class RequestDurations(Collector):
                     _LE, accumulate(series.counts), series.exemplars, strict=True
                 )
             ]
-            error = status if status >= "500" else ""
-            family.add_metric([method, route, status, error], buckets, series.total)
+            values = (method, route, status, status if status >= "500" else "")
+            family.add_metric(values, buckets, series.total)
+            labels = dict(zip(_LABELS, values, strict=True))
+            family.add_sample(f"{names.REQUEST_DURATION}_created", labels, series.created)
         yield family
+
+
+def _family() -> HistogramMetricFamily:
+    text = "Time from the first byte of a request to the last byte of its response."
+    return HistogramMetricFamily(names.REQUEST_DURATION, text, labels=_LABELS)
 
 
 def labels_of(ids: Ids) -> dict[str, str]:

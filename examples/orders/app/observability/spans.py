@@ -1,7 +1,7 @@
 """The SERVER span of each request: recorded as the SDK would, at a quarter of its cost.
 
-Sampler, id generator, limits and processors are the provider's own; what a processor gets in the
-end is the SDK's ReadableSpan. Every other span of the process is the SDK's own.
+Id generator, limits, processors and the sampler are those of the provider; what a processor gets in
+the end is the SDK's ReadableSpan. Every other span of the process is the SDK's own.
 """
 
 import time

@@ -43,7 +43,7 @@ class Tracing:
     spans: ServerSpans | None
     """None when the SDK is disabled."""
     propagator: TextMapPropagator
-    carriers: frozenset[bytes]
+    header_names: frozenset[bytes]
     """The headers that the propagator reads."""
     destination: str
     """Where spans go, in words: an endpoint, or why they go nowhere."""
@@ -70,7 +70,7 @@ class Tracing:
     def _extract(self, headers: Headers) -> Context:
         """Return what the caller sent. A request that begins a trace costs a look at the names."""
         for name, _ in headers:
-            if name in self.carriers:
+            if name in self.header_names:
                 return self.propagator.extract(headers, Context(), _getter)
         return _NOTHING
 
@@ -143,7 +143,7 @@ def start(settings: ObservabilitySettings, resource: Resource) -> Tracing:
         tracer,
         spans,
         propagator,
-        carriers=frozenset(name.encode("latin-1") for name in propagator.fields),
+        header_names=frozenset(name.encode("latin-1") for name in propagator.fields),
         destination=f"not exported: {silence}" if silence else str(settings.traces_endpoint),
         queue=queue,
         restart=settings.public_endpoint,

@@ -1,6 +1,7 @@
 """The service's one HTTP client: every call has time limits, a span, a metric and trace context."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, cast
@@ -67,27 +68,31 @@ Http = Annotated[HttpClient, Depends(_shared_client)]
 class _LateTransport(httpx.AsyncBaseTransport):
     """httpx's own transport, opened by the first call, in a thread.
 
-    It reads the root certificates, which takes as long as a tenth of a start: no start waits for
-    them, and neither does the event loop.
+    It reads the root certificates, a tenth of the work of a start, for which neither the start nor
+    the event loop waits. The first call does, and its span and duration show it.
     """
 
     def __init__(self) -> None:
         self._opened: httpx.AsyncBaseTransport | None = None
-        self._opening = asyncio.Lock()
+        self._opening = threading.Lock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        async with self._opening:
-            if self._opened is None:
-                self._opened = await asyncio.to_thread(_open)
-        return await self._opened.handle_async_request(request)
+        transport = self._opened
+        if transport is None:
+            transport = await asyncio.to_thread(self._open)
+        return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         if self._opened is not None:
             await self._opened.aclose()
 
-
-def _open() -> httpx.AsyncBaseTransport:
-    return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MAX_CONNECTIONS))
+    def _open(self) -> httpx.AsyncBaseTransport:
+        """Return the transport; it stays open for the next call if this one gives up meanwhile."""
+        with self._opening:
+            if self._opened is None:
+                limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
+                self._opened = httpx.AsyncHTTPTransport(limits=limits)
+            return self._opened
 
 
 class TracedTransport(httpx.AsyncBaseTransport):
