@@ -54,7 +54,7 @@ format: .venv/ready ## Format the code
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
 
-bench: benchmarks/.venv/ready ## Measure what a service adds to a request (eight minutes, Linux)
+bench: benchmarks/.venv/ready ## Measure what a service adds to a request (ten minutes, Linux)
 	@benchmarks/.venv/bin/python -m benchmarks $(BENCH)
 
 promtool: .venv/ready ## Build promtool from its Go module into the cache (needs Go, ten minutes once)

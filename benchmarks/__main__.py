@@ -13,7 +13,7 @@ from .run import PARTS, measure, write
 
 _DESCRIPTION: Final = """\
 Measure what observability costs a request: FastAPI alone, the usual stacks and a service that is
-generated from this template, interleaved in one run. Takes about eight minutes, needs Linux and a
+generated from this template, interleaved in one run. Takes about ten minutes, needs Linux and a
 machine that does nothing else. A whole run writes benchmarks/results.json and docs/cost.svg.
 """
 _EPILOG: Final = """\

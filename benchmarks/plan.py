@@ -21,7 +21,7 @@ class Plan:
 
 
 FULL: Final = Plan(
-    rounds=15, warm_up=1000, requests=1000, latency_rounds=5, latency_seconds=4, starts=15
+    rounds=15, warm_up=1000, requests=1000, latency_rounds=15, latency_seconds=2, starts=15
 )
 QUICK: Final = Plan(
     rounds=2, warm_up=100, requests=200, latency_rounds=2, latency_seconds=0.5, starts=2
