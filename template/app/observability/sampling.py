@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
-from .settings import ObservabilitySettings
+from .settings import SAMPLERS_WITH_RATIO, ObservabilitySettings
 
 _LOW: Final = 2**64 - 1  # the bits of a trace id that the SDK's ratio sampler takes for random
 
@@ -61,7 +61,7 @@ class HeadSampler(Sampler):
 def sampler(settings: ObservabilitySettings) -> HeadSampler:
     """Return the sampler that the variables ask for (Environment Variable Specification)."""
     name = settings.otel_traces_sampler
-    if name.endswith("traceidratio"):
+    if name in SAMPLERS_WITH_RATIO:
         share = float(settings.otel_traces_sampler_arg or 1)
     else:
         share = float(name.endswith("always_on"))
